@@ -1,0 +1,16 @@
+"""${message}.
+
+Additive first: the release before this one must run on the schema after it. There is no way down but a backup.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    ${upgrades if upgrades else "pass"}

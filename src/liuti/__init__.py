@@ -1,0 +1,1 @@
+"""liuti 六题: an engine for citizens' issues, from proposal to evaluation."""

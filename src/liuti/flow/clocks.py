@@ -1,0 +1,327 @@
+"""The clocks: starting, pausing, resuming, extending, striking and climbing the ladder (docs/rules.md §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from liuti.flow.calendar import Calendar, Due, Span, Unit
+from liuti.flow.issue import Issue, Timer
+from liuti.flow.words import CLOCK_STEP, ENDS, HASTE, PAUSING, Clock, Kind, Lane, Step
+
+if TYPE_CHECKING:
+    from liuti.flow.kernel import Case
+    from liuti.policy import Policy
+
+
+class World(Struct, frozen=True):
+    """What the rules are judged by today: the policy in force and the working calendar."""
+
+    policy: Policy
+    calendar: Calendar
+
+
+# Most clocks are struck by `overdue`; these three do one thing at their time and nothing else.
+STRIKES = {Clock.SUPPLEMENT: "lapse", Clock.EVALUATE: "close", Clock.HOLD: "resume"}
+# One timer for each unit dispatched.
+_PER_UNIT = frozenset({Clock.SIGN, Clock.CONTACT})
+# These run for the whole issue, whatever the step.
+_FREE = frozenset({Clock.OVERALL, Clock.ORDER, Clock.APPEAL})
+
+
+def begin(case: Case, clock: Clock, unit: str = "") -> None:
+    """Start the clock now; SIGN and CONTACT once for each unit just dispatched."""
+    if clock in _PER_UNIT and not unit:
+        for dispatched in case.dispatched:
+            if clock is Clock.SIGN or (dispatched == case.issue.lead_unit and case.issue.wants_contact):
+                _start(case, clock, dispatched)
+    else:
+        _start(case, clock, unit)
+
+
+def _start(case: Case, clock: Clock, unit: str) -> None:
+    issue, policy = case.issue, case.world.policy
+    due, length = _first_due(case, clock)
+    timer = Timer(
+        clock=clock,
+        started=case.now,
+        due=due.at,
+        next=_warning(case.world, case.now, due.at, length),
+        length=length,
+        unit=unit,
+        policy=policy.version,
+        provisional=due.provisional,
+    )
+    issue.timers = (*issue.timers, timer)
+    if clock is Clock.SOLVE and issue.lane is Lane.DIRECT:
+        set_due(case, Clock.OVERALL, due.at)
+
+
+def _first_due(case: Case, clock: Clock) -> tuple[Due, str]:
+    policy, calendar, issue = case.world.policy, case.world.calendar, case.issue
+    if case.until is not None and clock in (Clock.HOLD, Clock.SELECT, Clock.SOLVE):
+        return Due(case.until, provisional=False), "until"
+    if clock is Clock.SOLVE and issue.kind is Kind.CONSULT and issue.lane is Lane.DIRECT:
+        return _same_day(case), "same_day"
+    span = policy.span(clock, issue.urgency)
+    return calendar.due(case.now, span), str(span)
+
+
+def _same_day(case: Case) -> Due:
+    rule = case.world.policy.same_day
+    return case.world.calendar.same_day(case.issue.submitted or case.now, rule.cutoff, rule.next_by)
+
+
+def _warning(world: World, start: datetime, due: datetime, length: str) -> datetime:
+    """When 75 % of the time is used; never after the due time."""
+    part = world.policy.ladder.warn_at
+    if length.endswith(("wd", "oh")):
+        return min(world.calendar.fraction(start, due, part), due)
+    return min(start + (due - start) * part, due)
+
+
+def _change(issue: Issue, touch: Callable[[Timer], Timer]) -> None:
+    issue.timers = tuple(touch(timer) for timer in issue.timers)
+
+
+def stop(case: Case, clock: Clock, unit: str = "") -> None:
+    """Stop the clock (of one unit, if named) if it runs or is paused."""
+    now = case.now
+    _change(case.issue, lambda t: _stopped(t, now) if t.clock == clock and (not unit or t.unit == unit) else t)
+
+
+def _stopped(timer: Timer, now: datetime) -> Timer:
+    if timer.stopped is not None:
+        return timer
+    pauses = timer.pauses if timer.paused is None else (*timer.pauses, (timer.paused, now))
+    return replace(timer, stopped=now, paused=None, pauses=pauses, next=None)
+
+
+def leave(case: Case, came_from: Step, to: Step) -> None:
+    """Keep the clocks' rules at a change of step: stop, pause or resume (docs/rules.md §4, clocks)."""
+    now, world = case.now, case.world
+    if to in PAUSING:
+        keeps = Clock.ORDER if to is not Step.MERGED else None
+        _change(case.issue, lambda t: t if t.clock in (Clock.APPEAL, keeps) else _paused(t, now))
+    elif to in ENDS:
+        _change(case.issue, lambda t: t if t.clock is Clock.APPEAL else _stopped(t, now))
+    elif came_from in PAUSING:
+        _change(
+            case.issue, lambda t: _stopped(t, now) if CLOCK_STEP.get(t.clock) is came_from else _resumed(t, now, world)
+        )
+    else:
+        _change(case.issue, lambda t: _stopped(t, now) if CLOCK_STEP.get(t.clock) is came_from else t)
+
+
+def _paused(timer: Timer, now: datetime) -> Timer:
+    return replace(timer, paused=now) if timer.running else timer
+
+
+def _resumed(timer: Timer, now: datetime, world: World) -> Timer:
+    if timer.paused is None or timer.stopped is not None:
+        return timer
+    return _shifted(timer, timer.paused, now, world)
+
+
+def _shifted(timer: Timer, since: datetime, now: datetime, world: World) -> Timer:
+    """Record [since, now] as a pause and give back the rest, measured in the clock's own unit."""
+    calendar = world.calendar
+    pauses = (*timer.pauses, (since, now))
+    due = calendar.resume(now, calendar.rest(since, timer.due, _unit(timer)))
+    moment, at = timer.next, due.at
+    if timer.red or moment is None:
+        shifted = None if moment is None else moment + (now - since)
+    elif timer.warned or since >= timer.due:
+        shifted = at
+    else:
+        left = (moment - since) / (timer.due - since)
+        shifted = now + (at - now) * max(left, 0.0)
+    provisional = timer.provisional or due.provisional
+    return replace(timer, paused=None, stopped=None, pauses=pauses, due=at, next=shifted, provisional=provisional)
+
+
+def _unit(timer: Timer) -> Unit:
+    """The unit the rest is counted in; times fixed by a date count in calendar days."""
+    if timer.length == "until":
+        return "d"
+    if timer.length == "same_day":
+        return "oh"
+    return Span.parse(timer.length).unit
+
+
+def revive(case: Case, clock: Clock) -> None:
+    """Let a stopped clock run on: the time since it stopped is a pause (a review that failed, an end undone)."""
+    last = case.issue.latest(clock)
+    if last is None or last.stopped is None:
+        return
+    again = _shifted(last, last.stopped, case.now, case.world)
+    if again.next is None:
+        again = replace(again, next=_next_moment(again, case.world))
+    _change(case.issue, lambda t: again if t is last else t)
+
+
+def credit(case: Case, clock: Clock, since: datetime) -> None:
+    """Give back the time since `since` on a running clock (a send-back that was upheld)."""
+    timer = case.issue.timer(clock)
+    if timer is not None:
+        since = max(since, timer.started)
+        _change(case.issue, lambda t: _shifted(t, since, case.now, case.world) if t is timer else t)
+
+
+def set_due(case: Case, clock: Clock, due: datetime, days: int = 0) -> None:
+    """Move the due time (an extension, an earlier deadline); what was overdue stays marked for good."""
+    now, world = case.now, case.world
+
+    def touch(t: Timer) -> Timer:
+        if t.clock is not clock or t.stopped is not None:
+            return t
+        warn = _warning(world, t.started, due, t.length)
+        warned = warn <= now
+        return replace(t, due=due, red=False, warned=warned, next=due if warned else warn, extended=t.extended + days)
+
+    _change(case.issue, touch)
+
+
+def extend_overall(case: Case) -> None:
+    """Topic lane: 30 days more for each reserve or extension granted, never beyond 180 from the start."""
+    timer, spans = case.issue.timer(Clock.OVERALL), case.world.policy.clocks
+    if timer is not None:
+        first = case.world.calendar.due(timer.started, spans.overall_topic).at
+        most = case.world.calendar.due(timer.started, Span(spans.overall_most, "d")).at
+        due = min(timer.due + timedelta(days=spans.overall_more), max(most, first))
+        if due > timer.due:
+            set_due(case, Clock.OVERALL, due, (due - timer.due).days)
+
+
+def hasten(case: Case) -> None:
+    """After a correction: more urgent shortens what runs, less urgent never lengthens it (docs/rules.md §4 row 47)."""
+    for timer in case.issue.timers:
+        if timer.stopped is None and timer.clock in (Clock.INTAKE, Clock.SIGN, Clock.CONTACT, Clock.SOLVE):
+            due = _due_from_start(case, timer)
+            if due < timer.due:
+                _hasten_one(case, timer, due)
+    solve = case.issue.timer(Clock.SOLVE)
+    if solve is not None and case.issue.lane is Lane.DIRECT:
+        set_due(case, Clock.OVERALL, solve.due)
+
+
+def _due_from_start(case: Case, timer: Timer) -> datetime:
+    if timer.clock is Clock.SOLVE and case.issue.lane is not Lane.DIRECT:
+        return timer.due
+    return case.world.calendar.due(timer.started, case.world.policy.span(timer.clock, case.issue.urgency)).at
+
+
+def _hasten_one(case: Case, timer: Timer, due: datetime) -> None:
+    length = str(case.world.policy.span(timer.clock, case.issue.urgency))
+    warn = _warning(case.world, timer.started, due, length)
+    nearer = replace(timer, due=due, length=length, warned=warn <= case.now, next=due if warn <= case.now else warn)
+    _change(case.issue, lambda t: nearer if t is timer else t)
+
+
+def more_urgent(case: Case, before: str) -> bool:
+    return HASTE[case.issue.urgency] < HASTE[before]  # type: ignore[index]
+
+
+# -- time acts -----------------------------------------------------------------------------------------------------
+
+
+def struck(issue: Issue, now: datetime) -> tuple[str, Timer] | None:
+    """The clock move that is due first, with its timer; None when nothing is due (re-checked under the lock)."""
+    due = [t for t in issue.timers if t.running and t.next is not None and t.next <= now]
+    if not due:
+        return None
+    timer = min(due, key=lambda t: t.next or now)
+    return strike_of(timer, now), timer
+
+
+def strike_of(timer: Timer, now: datetime) -> str:
+    if timer.red:
+        return "urge"
+    if not timer.warned and now < timer.due:
+        return "warn"
+    return STRIKES.get(timer.clock, "overdue")
+
+
+def mark_warned(case: Case, timer: Timer) -> None:
+    _swap(case, timer, replace(timer, warned=True, next=timer.due))
+
+
+def mark_struck(case: Case, timer: Timer) -> Timer:
+    """Red from now on; the first time it struck stays on record for good."""
+    red = replace(timer, warned=True, red=True, struck=timer.struck or case.now, rung=0)
+    red = replace(red, next=_next_moment(red, case.world))
+    _swap(case, timer, red)
+    return red
+
+
+def climb(case: Case, timer: Timer) -> int:
+    """One rung up the ladder: 1 the urge, 2 the order drafted, 3 the interview proposed."""
+    up = replace(timer, rung=timer.rung + 1)
+    up = replace(up, next=_next_moment(up, case.world))
+    _swap(case, timer, up)
+    return up.rung
+
+
+def _swap(case: Case, old: Timer, new: Timer) -> None:
+    case.issue.timers = tuple(new if t is old else t for t in case.issue.timers)
+
+
+def _next_moment(timer: Timer, world: World) -> datetime | None:
+    """Days climb by working days, hours by the same length again (docs/rules.md §5, ladder)."""
+    if not timer.red:
+        return timer.due
+    if timer.rung >= 3:
+        return None
+    ladder, calendar = world.policy.ladder, world.calendar
+    if timer.length.endswith("oh"):
+        return (
+            calendar.due(timer.due, Span(Span.parse(timer.length).n * timer.rung, "oh")).at if timer.rung else timer.due
+        )
+    if timer.length.endswith("h"):
+        return timer.due + (timer.due - timer.started) * timer.rung
+    first = calendar.next_working_day_start(timer.due)
+    if timer.rung == 0:
+        return first
+    second = calendar.due(first, ladder.order_after).at
+    return second if timer.rung == 1 else calendar.due(second, ladder.interview_after).at
+
+
+def recompute(case: Case) -> bool:
+    """After a year's notice came in: every provisional due time again from its start. True when one changed."""
+    changed = False
+    for timer in case.issue.timers:
+        if timer.provisional and timer.stopped is None:
+            again = _replayed(case, timer)
+            changed = True
+            _swap(case, timer, again)
+    return changed
+
+
+def _replayed(case: Case, timer: Timer) -> Timer:
+    calendar = case.world.calendar
+    due = _same_day(case) if timer.length == "same_day" else calendar.due(timer.started, Span.parse(timer.length))
+    for since, until in timer.pauses:
+        due = calendar.resume(until, calendar.rest(since, due.at, _unit(timer)))
+    at = due.at + timedelta(days=timer.extended)
+    warn = _warning(case.world, timer.started, at, timer.length)
+    moment = timer.next if timer.red else at if timer.warned or warn <= case.now else warn
+    return replace(timer, due=at, next=moment, provisional=due.provisional)
+
+
+def elapsed(timer: Timer, now: datetime) -> timedelta:
+    """Wall time on the clock: until it stopped, paused or now, less every recorded pause."""
+    end = timer.stopped or timer.paused or now
+    return end - timer.started - sum((min(b, end) - a for a, b in timer.pauses if a < end), timedelta())
+
+
+def inspect(moves: Mapping[str, frozenset[Step]]) -> None:
+    """Refuse a flow in which some clock could run at a step where nothing strikes it."""
+    for clock in Clock:
+        strike = STRIKES.get(clock, "overdue")
+        steps = {CLOCK_STEP[clock]} if clock in CLOCK_STEP else {Step.SOLVE, Step.SUPERVISE}
+        if not steps <= moves.get(strike, frozenset()):
+            raise TypeError(f"clock {clock} has no strike: {strike} is not open at {sorted(steps)}")

@@ -1,0 +1,215 @@
+"""What several steps share: who is told, common forms, and sending an issue to a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Annotated, Any, ClassVar
+
+from pydantic import StringConstraints
+
+from liuti.flow.issue import Assignment, Verdict
+from liuti.flow.kernel import Case, Fault, Form, Signer, duty, rule
+from liuti.flow.words import Kind, Lane, Role
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=8000)]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]
+
+
+# -- who is told ---------------------------------------------------------------------------------------------------
+
+
+def VOICES(_case: Case) -> Iterable[str]:
+    return ("voices",)
+
+
+def PROPOSER(case: Case) -> Iterable[str]:
+    return ("voice:" + case.issue.proposer,)
+
+
+def LEADER(case: Case) -> Iterable[str]:
+    return ("person:" + case.issue.leader,)
+
+
+def LEAD_UNIT(case: Case) -> Iterable[str]:
+    return ("unit:" + case.issue.lead_unit,)
+
+
+def UNITS(case: Case) -> Iterable[str]:
+    return ["unit:" + a.unit for a in case.issue.assignments if a.active]
+
+
+def DISPATCHED(case: Case) -> Iterable[str]:
+    return ["unit:" + unit for unit in case.dispatched]
+
+
+def INTAKE(_case: Case) -> Iterable[str]:
+    return ("role:intake",)
+
+
+def PANEL(_case: Case) -> Iterable[str]:
+    return ("role:panel",)
+
+
+def LEADERS(_case: Case) -> Iterable[str]:
+    return ("role:leader",)
+
+
+def PRINCIPAL(_case: Case) -> Iterable[str]:
+    return ("role:principal",)
+
+
+def INSPECTORS(_case: Case) -> Iterable[str]:
+    return ("role:inspector",)
+
+
+def CALLERS(_case: Case) -> Iterable[str]:
+    return ("role:caller",)
+
+
+# -- forms ---------------------------------------------------------------------------------------------------------
+
+
+class Reason(Form):
+    """A move that has to say why."""
+
+    words: ClassVar[tuple[str, ...]] = ("reason",)
+    example: ClassVar[dict[str, Any]] = {"reason": "经会议研究,情况有变,需重新安排。"}
+    reason: Text
+
+
+# -- units ---------------------------------------------------------------------------------------------------------
+
+
+@rule
+def units_exist(case: Case) -> bool | Fault:
+    """没有这个单位:{unit}。
+    There is no such unit: {unit}."""
+    for name in case.form.units:
+        value = getattr(case.form, name)
+        for unit in (value,) if isinstance(value, str) else value or ():
+            if unit and unit not in case.facts.units:
+                return Fault(unit=unit, field=name)
+    return True
+
+
+@rule
+def not_the_accused(case: Case) -> bool | Fault:
+    """举报不得交被举报单位办理。
+    A tip-off never goes to the unit it is about."""
+    unit = getattr(case.form, "unit", "")
+    return not case.issue.against or unit != case.issue.against or Fault(field="unit")
+
+
+@duty
+def outside_handling_units(case: Case) -> bool:
+    """本单位承办的题,须由单位以外的人核查、裁定或剔除。
+    Nobody verifies, rules on or excludes a case of their own unit."""
+    unit = case.actor.unit
+    return not unit or (case.issue.assignment(unit) is None and unit != case.issue.lead_unit)
+
+
+@duty
+def not_its_leader(case: Case) -> bool:
+    """领题领导不得核查自己领的题。
+    A leader does not verify what they claimed."""
+    return not case.issue.leader or case.actor.id != case.issue.leader
+
+
+@duty
+def took_no_part(case: Case) -> bool:
+    """办理过此题的人员应当回避。
+    Who took part in the case stays out of this decision."""
+    return case.actor.id not in case.issue.took_part
+
+
+@duty
+def not_former_unit(case: Case) -> bool:
+    """督导组成员不得督导本人原任职单位。
+    A member of an inspection team does not judge their former unit."""
+    return case.actor.former_units.isdisjoint(a.unit for a in case.issue.assignments)
+
+
+def dispatch(case: Case, unit: str, *, lead: bool, ruled: bool = False) -> None:
+    """Send the issue to a unit: a fresh assignment, and SIGN and CONTACT are due from now."""
+    issue = case.issue
+    issue.assignments = (*issue.assignments, Assignment(unit, lead, case.now, ruled=ruled))
+    if lead:
+        issue.lead_unit = unit
+    case.dispatched.append(unit)
+
+
+def direct(case: Case, unit: str) -> None:
+    """Into the direct lane: the unit answers for it, and its supervising leader stands in for the leader."""
+    issue = case.issue
+    known = case.facts.units[unit]
+    issue.leader, issue.leader_post = known.supervisor, known.supervisor_post
+    dispatch(case, unit, lead=True)
+
+
+def invite(case: Case) -> None:
+    """Open a round of ratings: every voice there is now is invited once."""
+    issue = case.issue
+    issue.verdict = Verdict(round=issue.verdict.round + 1, invited=issue.voices)
+    case.tell("invite", "voices")
+
+
+def closing_of(case: Case, day: date) -> datetime:
+    return case.world.calendar.closing(day)
+
+
+# -- leaders and second members --------------------------------------------------------------------------------------
+
+
+@rule
+def below_cap(case: Case) -> bool | Fault:
+    """一位领导同时在办的领题最多 {cap} 项。
+    A leader carries at most {cap} open claims."""
+    cap = case.world.policy.limits.claims
+    return case.facts.claims < cap or Fault(cap=cap)
+
+
+@rule
+def designee_is_a_leader(case: Case) -> bool | Fault:
+    """指定的人须是领题领导。
+    The person designated is a leader."""
+    person = case.facts.people.get(case.form.leader)
+    return (person is not None and not person.roles.isdisjoint({Role.LEADER, Role.PRINCIPAL})) or Fault(field="leader")
+
+
+@rule
+def designee_has_no_conflict(case: Case) -> bool | Fault:
+    """该领导已对此题申报回避。
+    That leader has declared a conflict on this issue."""
+    return case.form.leader not in case.issue.conflicts or Fault(field="leader")
+
+
+SECOND_MEMBER = Signer("panel", (Role.PANEL,))
+
+
+def second_member(_case: Case) -> tuple[Signer, ...]:
+    return (SECOND_MEMBER,)
+
+
+# -- what the clock may pass by itself --------------------------------------------------------------------------------
+
+
+def passes_by_clock(case: Case) -> bool:
+    """Row 38: consultations, and direct issues of a category the policy calls low risk; never after a failed check."""
+    issue = case.issue
+    category = case.world.policy.categories.get(issue.category)
+    low = issue.lane is Lane.DIRECT and category is not None and category.low_risk and not issue.danger
+    return (
+        (issue.kind is Kind.CONSULT or low)
+        and not issue.check_fails
+        and not issue.redos
+        and issue.kind is not Kind.TIP_OFF
+    )
+
+
+def drawn(case: Case) -> bool:
+    """The same for everyone who recomputes it: a share of the issues by their id and the policy's seed."""
+    rule_of_draw = case.world.policy.draw
+    number = int.from_bytes(sha256(f"{rule_of_draw.seed}:{case.issue.id}".encode()).digest()[:8])
+    return number < rule_of_draw.share * 2**64

@@ -1,0 +1,68 @@
+"""Who is behind an issue: contacts, voices, consent, and the files they bring (docs/rules.md §1)."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from liuti.flow.kernel import Case, Fault, Row, rule
+from liuti.flow.parts import Id
+from liuti.flow.words import Channel, Role
+
+
+class Contact(BaseModel):
+    """How to reach a person; encrypted at rest, kept apart from the issue."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    name: str = Field("", max_length=64)
+    phone: str = Field("", max_length=32, pattern=r"^[0-9+\-() ０-９]*$")
+    address: str = Field("", max_length=200)
+
+
+class FileRef(BaseModel):
+    """One stored file, as the door found it to be; callers never write these."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    id: Id
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+
+
+@rule
+def consent_on_behalf(case: Case) -> bool | Fault:
+    """代人提交的,须经本人同意。
+    Entering on somebody's behalf needs their consent."""
+    return not case.form.on_behalf or case.form.consent or Fault(field="consent")
+
+
+@rule
+def notice_shown(case: Case) -> bool | Fault:
+    """请先阅读现行的个人信息告知书(版本 {current})。
+    Please read the current privacy notice first (version {current})."""
+    current = case.world.policy.notice.version
+    own_entry = case.role == Role.INTAKE and not case.form.on_behalf
+    return own_entry or case.form.notice_version == current or Fault(current=current, field="notice_version")
+
+
+VERIFIED = frozenset({Channel.HOTLINE, Channel.COUNTER, Channel.GRID})
+
+
+def add_voice(case: Case, channel: Channel) -> None:
+    """A person behind the issue; the contact goes to the store's vault, not into the issue or the ledger."""
+    values = {
+        "id": case.facts.fresh,
+        "issue_id": case.issue.id,
+        "contact": case.form.contact,
+        "channel": channel.value,
+        "verified": channel in VERIFIED,
+        "staff": case.role != Role.CITIZEN and not case.form.on_behalf and channel is not Channel.HOTLINE,
+        "at": case.now,
+    }
+    case.rows.append(Row("voices", values))
+
+
+def add_files(case: Case, files: tuple[FileRef, ...]) -> None:
+    for ref in files:
+        values = ref.model_dump() | {"issue_id": case.issue.id, "by": case.actor.id, "role": case.role, "at": case.now}
+        case.rows.append(Row("files", values))

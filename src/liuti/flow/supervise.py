@@ -1,0 +1,103 @@
+"""督题: somebody outside the handling unit looks before anybody calls it solved (docs/rules.md §4 rows 37, 38)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from liuti.flow import clocks
+from liuti.flow.kernel import Case, Fault, Form, Move, duty, rule
+from liuti.flow.parts import (
+    CALLERS,
+    LEAD_UNIT,
+    LEADER,
+    VOICES,
+    Text,
+    invite,
+    not_its_leader,
+    outside_handling_units,
+    passes_by_clock,
+)  # fmt: skip
+from liuti.flow.words import Clock, Role, Step
+
+
+@duty
+def did_not_approve_the_plan(case: Case) -> bool:
+    """审定方案的人不得核查。
+    Who approved the plan is not the verifier."""
+    return not case.issue.plan_by or case.actor.id != case.issue.plan_by
+
+
+class Defects(Form):
+    words: ClassVar[tuple[str, ...]] = ("defects",)
+    example: ClassVar[dict[str, Any]] = {"defects": ["3号灯仍不亮"], "method": "on_site"}
+    defects: tuple[Text, ...] = Field((), max_length=30)
+    method: Literal["on_site", "documents", "phone"] = "on_site"
+
+
+@rule
+def lists_defects(case: Case) -> bool | Fault:
+    """核查退回须列明问题清单。
+    A failed check lists the defects."""
+    return bool(case.form.defects) or Fault(field="defects")
+
+
+def fail_check(case: Case) -> None:
+    """Back to the unit; the time under review was not the unit's; three failures propose an interview."""
+    issue = case.issue
+    issue.check_fails += 1
+    for clock in (Clock.SOLVE, Clock.OVERALL):
+        clocks.revive(case, clock)
+    if issue.check_fails == case.world.policy.limits.fails_to_interview:
+        issue.interviews += 1
+        case.noted["interview"] = "proposed"
+        case.tell("interview", "role:inspector", "role:principal")
+
+
+class Check(Form):
+    """How it was verified."""
+
+    words: ClassVar[tuple[str, ...]] = ("note",)
+    example: ClassVar[dict[str, Any]] = {"method": "on_site", "note": "现场查看,12盏路灯均亮。"}
+    method: Literal["on_site", "documents", "phone", "rule"]
+    note: str = ""
+
+
+@rule
+def works_are_seen_on_site(case: Case) -> bool | Fault:
+    """涉及工程的,须现场核查或有网格员现场照片。
+    Physical works are checked on site or by a grid worker's photo."""
+    category = case.world.policy.categories.get(case.issue.category)
+    physical = category is not None and category.physical and case.role != Role.CLOCK
+    return not physical or case.form.method == "on_site" or case.issue.site_photos > 0 or Fault(field="method")
+
+
+@rule
+def clock_passes_only_low_risk(case: Case) -> bool:
+    """时钟只能通过咨询和低风险直办题,抽中的仍由督查员核查。
+    The clock passes only consultations and low-risk direct issues that were not drawn."""
+    by_rule = case.form.method == "rule"
+    return by_rule == (case.role == Role.CLOCK) and (
+        not by_rule or (passes_by_clock(case) and not case.issue.to_inspect)
+    )
+
+
+def pass_check(case: Case) -> None:
+    case.noted["strike_off"] = True
+    invite(case)
+
+
+MOVES = (
+    Move(
+        37, "fail_check", "核查退回", "fail the check", (Step.SUPERVISE,), (Role.INSPECTOR,), (Step.SOLVE,), Defects,
+        duties=(outside_handling_units, not_its_leader, did_not_approve_the_plan), guards=(lists_defects,), does=fail_check,
+        tells=(LEAD_UNIT, LEADER, VOICES), starts=(Clock.REDO,),
+    ),
+    Move(
+        38, "pass_check", "核查通过", "pass the check", (Step.SUPERVISE,), (Role.INSPECTOR, Role.CLOCK), (Step.EVALUATE,), Check,
+        duties=(outside_handling_units, not_its_leader, did_not_approve_the_plan),
+        guards=(clock_passes_only_low_risk, works_are_seen_on_site), does=pass_check, tells=(LEAD_UNIT, LEADER, CALLERS),
+        starts=(Clock.EVALUATE, Clock.CALLBACK),
+    ),
+)  # fmt: skip

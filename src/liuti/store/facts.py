@@ -1,0 +1,179 @@
+"""What guards need to know beyond the issue, fetched under the same lock: one small query a fact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from liuti.flow.issue import Issue
+from liuti.flow.kernel import Actor, Facts, Form, Need, Unit
+from liuti.flow.words import Clock, Role
+from liuti.store.tables import issues, people, ratings, units, voices
+from liuti.store.vault import KeyRing
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What the facts are about: the issue under lock, who acts, and the form as it came in."""
+
+    conn: Connection
+    ring: KeyRing
+    issue: Issue
+    actor: Actor
+    form: Form | None
+    move: str
+    place: str
+    """A keyed hash of where an anonymous person writes from."""
+    day_begins: datetime
+    lock: Callable[[str], Issue | None]
+
+
+_UNITS = (
+    select(units.c.id, units.c.name, units.c.supervisor, people.c.post, people.c.name.label("person"))
+    .select_from(units.outerjoin(people, people.c.id == units.c.supervisor))
+    .where(units.c.id.in_(bindparam("ids", expanding=True)), units.c.active)
+)
+_PEOPLE = select(people.c.id, people.c.roles, people.c.unit_id, people.c.level, people.c.post, people.c.name).where(
+    people.c.id.in_(bindparam("ids", expanding=True)), people.c.active
+)
+_LOCK_PERSON = select(people.c.id).where(people.c.id == bindparam("id")).with_for_update()
+_CLAIMS = select(func.count()).where(
+    issues.c.leader == bindparam("id"),
+    issues.c.lane == "topic",
+    issues.c.step.in_(["solve", "supervise", "evaluate", "suspended"]),
+)
+_NEXT_VOICE = (
+    select(voices.c.id)
+    .where(voices.c.issue_id == bindparam("issue"), voices.c.left_at.is_(None), voices.c.id != bindparam("proposer"))
+    .order_by(voices.c.at, voices.c.id)
+    .limit(1)
+)
+_VOICED = (
+    select(voices.c.id)
+    .where(voices.c.issue_id == bindparam("issue"), voices.c.person == bindparam("person"), voices.c.left_at.is_(None))
+    .limit(1)
+)
+_TODAY = select(func.count()).where(
+    voices.c.person == bindparam("person"), voices.c.at >= bindparam("since"), voices.c.act == bindparam("act")
+)
+_VOICE = select(voices.c.issue_id, voices.c.at).where(voices.c.id == bindparam("voice"), voices.c.left_at.is_(None))
+_RATED = select(ratings.c.level).where(
+    ratings.c.issue_id == bindparam("issue"),
+    ratings.c.voice_id == bindparam("voice"),
+    ratings.c.round == bindparam("round"),
+)
+
+
+def gather(wanted: Wanted, needs: Iterable[Need], fresh: str) -> Facts:
+    facts = Facts(fresh=fresh)
+    for need in needs:
+        _FETCH[need](wanted, facts)
+    return facts
+
+
+def person_of(ring: KeyRing, form: Any, place: str) -> str:
+    """Who a citizen is, as far as anybody can tell: the phone, else where they write from; keyed hashes both."""
+    contact = getattr(form, "contact", None)
+    if contact is not None and any(char.isdigit() for char in contact.phone):
+        return ring.phone_hash(contact.phone)
+    return place
+
+
+def _named(form: Form | None, fields: tuple[str, ...]) -> set[str]:
+    found: set[str] = set()
+    for name in fields:
+        value = getattr(form, name, None)
+        found |= {value} if isinstance(value, str) else set(value or ())
+    return found - {""}
+
+
+def _units(wanted: Wanted, facts: Facts) -> None:
+    form = wanted.form
+    ids = _named(form, form.units if form else ()) | _named(form, ("unit",))
+    if ids:
+        rows = wanted.conn.execute(_UNITS, {"ids": sorted(ids)})
+        found = {r.id: Unit(r.id, r.name, r.supervisor or "", r.post or r.person or "") for r in rows}
+        facts.units = {**facts.units, **found}
+
+
+def _people(wanted: Wanted, facts: Facts) -> None:
+    form = wanted.form
+    ids = _named(form, form.people if form else ()) | ({wanted.issue.leader} - {""})
+    if ids:
+        facts.people = {
+            r.id: Actor(r.id, roles_of(r.roles), unit=r.unit_id or "", level=r.level, post=r.post, name=r.name)
+            for r in wanted.conn.execute(_PEOPLE, {"ids": sorted(ids)})
+        }
+
+
+def roles_of(text: str) -> frozenset[Role]:
+    return frozenset(Role(name) for name in text.split(",") if name)
+
+
+def _claims(wanted: Wanted, facts: Facts) -> None:
+    """Counted under a lock on the leader: two claims in the same second cannot both be the fifth."""
+    leader = getattr(wanted.form, "leader", "") or wanted.actor.id
+    wanted.conn.execute(_LOCK_PERSON, {"id": leader})
+    facts.claims = wanted.conn.execute(_CLAIMS, {"id": leader}).scalar_one()
+
+
+def _next_voice(wanted: Wanted, facts: Facts) -> None:
+    if wanted.issue.voices > 1:
+        given = {"issue": wanted.issue.id, "proposer": wanted.issue.proposer}
+        facts.next_voice = wanted.conn.execute(_NEXT_VOICE, given).scalar() or ""
+
+
+def _lead(wanted: Wanted, facts: Facts) -> None:
+    lead = getattr(wanted.form, "lead", "") or wanted.issue.lead
+    if lead and lead != wanted.issue.id:
+        facts.lead = wanted.lock(lead)
+
+
+def _voiced(wanted: Wanted, facts: Facts) -> None:
+    person = person_of(wanted.ring, wanted.form, "")
+    if person:
+        given = {"issue": wanted.issue.id, "person": person}
+        facts.voiced = wanted.conn.execute(_VOICED, given).first() is not None
+
+
+def _today(wanted: Wanted, facts: Facts) -> None:
+    person = person_of(wanted.ring, wanted.form, wanted.place)
+    if not person or Role.CITIZEN not in wanted.actor.roles:
+        return
+    given = {"person": person, "since": wanted.day_begins, "act": wanted.move}
+    count = wanted.conn.execute(_TODAY, given).scalar_one()
+    if person == wanted.place:
+        facts.today_here = count
+    else:
+        facts.today = count
+
+
+def _rated(wanted: Wanted, facts: Facts) -> None:
+    """Whose rating this would be: a voice of this issue that was there when the round was opened."""
+    voice = getattr(wanted.form, "voice", "") or wanted.actor.voice
+    found = wanted.conn.execute(_VOICE, {"voice": voice}).first() if voice else None
+    issue = wanted.issue
+    if found is None or found.issue_id != issue.id:
+        return
+    timer = issue.latest(Clock.EVALUATE)
+    invited = issue.ended if issue.ended is not None else timer.started if timer is not None else None
+    if invited is not None and found.at <= invited:
+        facts.rater = voice
+    given = {"issue": issue.id, "voice": voice, "round": wanted.actor.rating or issue.verdict.round}
+    facts.rated = wanted.conn.execute(_RATED, given).first() is not None
+
+
+_FETCH: dict[Need, Callable[[Wanted, Facts], None]] = {
+    Need.CLAIMS: _claims,
+    Need.NEXT_VOICE: _next_voice,
+    Need.UNITS: _units,
+    Need.PEOPLE: _people,
+    Need.LEAD: _lead,
+    Need.VOICED: _voiced,
+    Need.TODAY: _today,
+    Need.RATED: _rated,
+}
