@@ -136,6 +136,15 @@ def test_a_letter_sent_twice_has_one_id_on_one_connection_and_the_time_of_each_a
     assert first[2] == second[2]
     assert [int(each[1]["webhook-timestamp"]) - int(AT.timestamp()) for each in (first, second)] == [0, 540]
     assert len(listener.lines) == 1
+    assert first[1]["webhook-signature"] == Webhook(SECRET).sign(LETTER.id, AT, first[2].decode())
+
+
+def test_a_proxy_of_the_surroundings_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert len(sent(Listener(), LETTER)) == 1
 
 
 @pytest.mark.parametrize("status", [301, 400, 404, 410, 500, 503])

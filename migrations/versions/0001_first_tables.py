@@ -58,6 +58,7 @@ def _the_issue_and_its_units() -> None:
         sa.Column("place", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("head", sa.String(64), nullable=False),
+        sa.Column("deadline", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_issues"),
         sa.UniqueConstraint("query_code", name="uq_issues_query_code"),
         sa.UniqueConstraint("source", "external_id", name="uq_issues_source_external_id"),
@@ -70,7 +71,7 @@ def _the_issue_and_its_units() -> None:
     _index("ix_issues_leader", "issues", "leader", "step", "lane")
     _index("ix_issues_overdue", "issues", "overdue", "id", where="overdue")
     _index("ix_issues_provisional", "issues", "id", where="provisional")
-    _index("ix_issues_step_due", "issues", "step", "due_at", "id")
+    _index("ix_issues_step_deadline", "issues", "step", "deadline", "id")
     op.create_table(
         "assignments",
         sa.Column("issue_id", sa.String(64), nullable=False),

@@ -46,6 +46,10 @@ class Settings(BaseSettings):
         """The keys, derived anew at each call (about a millisecond): make it once, at the start."""
         return KeyRing.parse(self.keys.get_secret_value())
 
+    def policy_words(self) -> str | None:
+        """The text of the district's policy file; None: the default policy."""
+        return self.policy_file.read_text("utf-8") if self.policy_file is not None else None
+
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks whose word on a client's address is believed; none by default."""
         return tuple(ip_network(part.strip()) for part in self.trusted_proxies.split(",") if part.strip())

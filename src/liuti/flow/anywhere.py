@@ -103,13 +103,13 @@ def brings_a_file(case: Case) -> bool | Fault:
 
 
 def attach(case: Case) -> None:
-    """A unit's photos are evidence of work, a grid worker's or inspector's are proof from the place."""
+    """A unit's photos are evidence of work, a grid worker's are proof from the place (row 38)."""
     issue = case.issue
     pictures = sum(1 for f in case.form.files if f.media_type.startswith("image/"))
     issue.has_files = True
     if not case.actor.roles.isdisjoint(UNIT_ROLES):
         issue.photos += pictures
-    elif not case.actor.roles.isdisjoint({Role.GRID_WORKER, Role.INSPECTOR}):
+    elif Role.GRID_WORKER in case.actor.roles:
         issue.site_photos += pictures
     add_files(case, case.form.files)
 
@@ -372,7 +372,8 @@ def time_has_passed(case: Case) -> bool:
     """时限届满才算超期。
     Overdue begins when the due time has passed."""
     timer = timer_of(case)
-    return timer is not None and timer.running and not timer.red and timer.due <= case.now
+    late = timer is not None and timer.running and not timer.red and timer.due <= case.now
+    return late and case.form.clock not in clocks.STRIKES
 
 
 def warn(case: Case) -> None:
@@ -432,7 +433,8 @@ def recompute(case: Case) -> None:
 
 
 BEFORE_CHECK = (Step.PROPOSE, Step.SUPPLEMENT, Step.SELECT, Step.CLAIM, Step.SOLVE)
-TIMED = (*OPEN, Step.CLOSED, Step.REJECTED)
+# An appeal outlives every step, so its clock may run at every end.
+TIMED = tuple(Step)
 INSPECTOR = (Role.INSPECTOR,)
 MOVES = (
     Move(

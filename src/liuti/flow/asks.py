@@ -18,9 +18,11 @@ from liuti.flow.parts import (
     Id,
     Text,
     closing_of,
-    dispatch,
     invite,
     outside_handling_units,
+    own_request,
+    reassign,
+    ruled_unit_can_take_it,
     units_exist,
 )  # fmt: skip
 from liuti.flow.words import Clock, Closing, Lane, Relation, Role, Step
@@ -52,6 +54,13 @@ def legal_basis_given(case: Case) -> bool | Fault:
     if not case.form.basis:
         return Fault(field="basis")
     return bool(case.form.unit) or Fault(field="unit")
+
+
+@rule
+def suggests_another_unit(case: Case) -> bool | Fault:
+    """建议的承办单位须是其他单位,且不是被举报单位。
+    The unit suggested is another one, and not the one a tip-off is about."""
+    return case.form.unit not in {case.actor.unit, case.issue.against} or Fault(field="unit")
 
 
 @rule
@@ -100,23 +109,12 @@ def uphold(case: Case) -> None:
     """A new unit takes over; the time since the ask is given back; a second dispute is settled by designation."""
     issue, ask = case.issue, case.ask
     assert ask is not None
-    own = issue.assignment(ask.unit)
-    answer = case.answer
-    unit = (answer.unit if answer is not None else None) or case.form.unit
-    if own is not None:
-        issue.assignments = tuple(replace(a, sent_back=case.now) if a is own else a for a in issue.assignments)
-        for clock in (Clock.SIGN, Clock.CONTACT):
-            clocks.stop(case, clock, ask.unit)
+    unit = (case.answer.unit if case.answer is not None else None) or case.form.unit
     for clock in (Clock.SOLVE, Clock.OVERALL):
         clocks.credit(case, clock, ask.at)
     disputed_again = issue.rulings > 0
     issue.rulings += 1
-    if unit in case.facts.units:
-        known = case.facts.units[unit]
-        if issue.lane is Lane.DIRECT and (own is None or own.lead):
-            issue.leader, issue.leader_post = known.supervisor, known.supervisor_post
-    dispatch(case, unit, lead=own is None or own.lead, ruled=disputed_again)
-    case.noted["ruling"] = {"from": ask.unit, "to": unit, "designated": disputed_again}
+    reassign(case, ask.unit, unit, ruled=disputed_again)
 
 
 def stand(case: Case) -> None:
@@ -172,7 +170,8 @@ def no_longer_than_the_original(case: Case) -> bool | Fault:
     due = closing_of(case, case.form.until)
     first = timer.due - timedelta(days=timer.extended)
     more = due - timer.due
-    fit = timedelta() < more <= max(first - timer.started, timedelta(days=1)) and timer.extended + _days(more) <= total
+    so_far = sum(t.extended for t in case.issue.timers if t.clock in (Clock.SOLVE, Clock.REDO))
+    fit = timedelta() < more <= max(first - timer.started, timedelta(days=1)) and so_far + _days(more) <= total
     return fit or Fault(total=total, field="until")
 
 
@@ -293,9 +292,10 @@ SOLVE = (Step.SOLVE,)
 MOVES = (
     Move(
         31, "send_back", "退单", "send back", SOLVE, (Relation.OWN_UNIT,), (), SendBack,
-        guards=(not_ruled_yet, sent_back_once, legal_basis_given, units_exist, within_a_day_of_dispatch),
+        guards=(not_ruled_yet, sent_back_once, legal_basis_given, suggests_another_unit, units_exist, within_a_day_of_dispatch,
+                ruled_unit_can_take_it),
         needs=(Need.UNITS,), does=uphold, denied=stand, tells=(DISPATCHED, LEADER),
-        signers=head_then_ruler, asks_of=(HEAD, RULER), starts=(Clock.SIGN, Clock.CONTACT),
+        signers=head_then_ruler, asks_of=(HEAD, RULER), same=own_request, starts=(Clock.SIGN, Clock.CONTACT),
     ),
     Move(
         32, "extend", "延期", "extend", SOLVE, (Relation.LEAD_UNIT,), (), Extension,

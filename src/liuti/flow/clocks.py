@@ -45,6 +45,8 @@ def begin(case: Case, clock: Clock, unit: str = "") -> None:
 
 def _start(case: Case, clock: Clock, unit: str) -> None:
     issue, policy = case.issue, case.world.policy
+    # One timer a clock and unit, or a strike could not say which of two it means (a unit may be dispatched again).
+    _change(issue, lambda t: _stopped(t, case.now) if t.clock is clock and t.unit == unit else t)
     due, length = _first_due(case, clock)
     timer = Timer(
         clock=clock,
@@ -66,14 +68,14 @@ def _first_due(case: Case, clock: Clock) -> tuple[Due, str]:
     if case.until is not None and clock in (Clock.HOLD, Clock.SELECT, Clock.SOLVE):
         return Due(case.until, provisional=False), "until"
     if clock is Clock.SOLVE and issue.kind is Kind.CONSULT and issue.lane is Lane.DIRECT:
-        return _same_day(case), "same_day"
+        return _same_day(issue, case.now, case.world), "same_day"
     span = policy.span(clock, issue.urgency)
     return calendar.due(case.now, span), str(span)
 
 
-def _same_day(case: Case) -> Due:
-    rule = case.world.policy.same_day
-    return case.world.calendar.same_day(case.issue.submitted or case.now, rule.cutoff, rule.next_by)
+def _same_day(issue: Issue, started: datetime, world: World) -> Due:
+    rule = world.policy.same_day
+    return world.calendar.same_day(issue.submitted or started, rule.cutoff, rule.next_by)
 
 
 def _warning(world: World, start: datetime, due: datetime, length: str) -> datetime:
@@ -115,6 +117,12 @@ def leave(case: Case, came_from: Step, to: Step) -> None:
         )
     else:
         _change(case.issue, lambda t: _stopped(t, now) if CLOCK_STEP.get(t.clock) is came_from else t)
+    if to in ENDS:
+        _change(case.issue, lambda t: replace(t, next=None) if t.red and t.running else t)
+    elif came_from in ENDS:
+        late = (t for t in case.issue.timers if t.red and t.running and t.next is None)
+        for timer in late:
+            _swap(case, timer, replace(timer, next=_next_moment(timer, world, now)))
 
 
 def _paused(timer: Timer, now: datetime) -> Timer:
@@ -160,7 +168,7 @@ def revive(case: Case, clock: Clock) -> None:
         return
     again = _shifted(last, last.stopped, case.now, case.world)
     if again.next is None:
-        again = replace(again, next=_next_moment(again, case.world))
+        again = replace(again, next=_next_moment(again, case.world, case.now))
     _change(case.issue, lambda t: again if t is last else t)
 
 
@@ -173,7 +181,7 @@ def credit(case: Case, clock: Clock, since: datetime) -> None:
 
 
 def set_due(case: Case, clock: Clock, due: datetime, days: int = 0) -> None:
-    """Move the due time (an extension, an earlier deadline); what was overdue stays marked for good."""
+    """Move the due time to a date somebody granted (no guess any more); what was overdue stays marked for good."""
     now, world = case.now, case.world
 
     def touch(t: Timer) -> Timer:
@@ -181,7 +189,10 @@ def set_due(case: Case, clock: Clock, due: datetime, days: int = 0) -> None:
             return t
         warn = _warning(world, t.started, due, t.length)
         warned = warn <= now
-        return replace(t, due=due, red=False, warned=warned, next=due if warned else warn, extended=t.extended + days)
+        return replace(
+            t, due=due, red=False, warned=warned, next=due if warned else warn, extended=t.extended + days,
+            provisional=False,
+        )  # fmt: skip
 
     _change(case.issue, touch)
 
@@ -212,13 +223,17 @@ def hasten(case: Case) -> None:
 def _due_from_start(case: Case, timer: Timer) -> datetime:
     if timer.clock is Clock.SOLVE and case.issue.lane is not Lane.DIRECT:
         return timer.due
-    return case.world.calendar.due(timer.started, case.world.policy.span(timer.clock, case.issue.urgency)).at
+    span = case.world.policy.span(timer.clock, case.issue.urgency)
+    return _after_pauses(timer, case.world.calendar.due(timer.started, span), span.unit, case.world).at
 
 
 def _hasten_one(case: Case, timer: Timer, due: datetime) -> None:
     length = str(case.world.policy.span(timer.clock, case.issue.urgency))
     warn = _warning(case.world, timer.started, due, length)
-    nearer = replace(timer, due=due, length=length, warned=warn <= case.now, next=due if warn <= case.now else warn)
+    if timer.red:
+        nearer = replace(timer, due=due, length=length)
+    else:
+        nearer = replace(timer, due=due, length=length, warned=warn <= case.now, next=due if warn <= case.now else warn)
     _change(case.issue, lambda t: nearer if t is timer else t)
 
 
@@ -253,7 +268,8 @@ def mark_warned(case: Case, timer: Timer) -> None:
 def mark_struck(case: Case, timer: Timer) -> Timer:
     """Red from now on; the first time it struck stays on record for good."""
     red = replace(timer, warned=True, red=True, struck=timer.struck or case.now, rung=0)
-    red = replace(red, next=_next_moment(red, case.world))
+    # At an end an appeal may be late, but there is nobody left to urge: row 45 is for open issues.
+    red = replace(red, next=None if case.issue.step in ENDS else _next_moment(red, case.world, case.now))
     _swap(case, timer, red)
     return red
 
@@ -261,7 +277,7 @@ def mark_struck(case: Case, timer: Timer) -> Timer:
 def climb(case: Case, timer: Timer) -> int:
     """One rung up the ladder: 1 the urge, 2 the order drafted, 3 the interview proposed."""
     up = replace(timer, rung=timer.rung + 1)
-    up = replace(up, next=_next_moment(up, case.world))
+    up = replace(up, next=_next_moment(up, case.world, case.now))
     _swap(case, timer, up)
     return up.rung
 
@@ -270,46 +286,78 @@ def _swap(case: Case, old: Timer, new: Timer) -> None:
     case.issue.timers = tuple(new if t is old else t for t in case.issue.timers)
 
 
-def _next_moment(timer: Timer, world: World) -> datetime | None:
-    """Days climb by working days, hours by the same length again (docs/rules.md §5, ladder)."""
+def _next_moment(timer: Timer, world: World, since: datetime) -> datetime | None:
+    """When the next rung is due: in working days, or in hours by the same length again (docs/rules.md §5, ladder).
+
+    Counted from `since`, when the last rung was climbed: after an outage everybody still has the time to answer, and
+    nobody is urged twice a day.
+    """
     if not timer.red:
         return timer.due
     if timer.rung >= 3:
         return None
     ladder, calendar = world.policy.ladder, world.calendar
-    if timer.length.endswith("oh"):
-        return (
-            calendar.due(timer.due, Span(Span.parse(timer.length).n * timer.rung, "oh")).at if timer.rung else timer.due
-        )
     if timer.length.endswith("h"):
-        return timer.due + (timer.due - timer.started) * timer.rung
-    first = calendar.next_working_day_start(timer.due)
+        return calendar.due(since, Span.parse(timer.length)).at if timer.rung else timer.due
     if timer.rung == 0:
-        return first
-    second = calendar.due(first, ladder.order_after).at
-    return second if timer.rung == 1 else calendar.due(second, ladder.interview_after).at
+        return calendar.next_working_day_start(timer.due)
+    return calendar.due(since, ladder.order_after if timer.rung == 1 else ladder.interview_after).at
 
 
-def recompute(case: Case) -> bool:
-    """After a year's notice came in: every provisional due time again from its start. True when one changed."""
-    changed = False
-    for timer in case.issue.timers:
+def is_provisional(issue: Issue) -> bool:
+    """Whether some clock that has not stopped was counted through a year without a notice."""
+    return any(t.provisional and t.stopped is None for t in issue.timers)
+
+
+def settled(issue: Issue, world: World) -> bool:
+    """Whether today's calendar can say more than the one some provisional due time was counted by."""
+    return any(_better(t, _counted(issue, t, world)) for t in issue.timers if t.provisional and t.stopped is None)
+
+
+def _better(timer: Timer, due: Due) -> bool:
+    # What is still a guess is counted again only where counting is exact: an extension was granted to a date.
+    return not due.provisional or (not timer.extended and due.at != timer.due)
+
+
+def recompute(case: Case) -> None:
+    """After a year's notice came in: every provisional due time again from its start."""
+    issue = case.issue
+    for timer in issue.timers:
         if timer.provisional and timer.stopped is None:
-            again = _replayed(case, timer)
-            changed = True
-            _swap(case, timer, again)
-    return changed
+            due = _counted(issue, timer, case.world)
+            at = due.at + timedelta(days=timer.extended)
+            _swap(case, timer, _moved(case, timer, at, due.provisional))
+            overall = issue.timer(Clock.OVERALL)
+            if timer.clock is Clock.SOLVE and issue.lane is Lane.DIRECT and overall is not None:
+                _swap(case, overall, _moved(case, overall, at))
 
 
-def _replayed(case: Case, timer: Timer) -> Timer:
-    calendar = case.world.calendar
-    due = _same_day(case) if timer.length == "same_day" else calendar.due(timer.started, Span.parse(timer.length))
+def _counted(issue: Issue, timer: Timer, world: World) -> Due:
+    """The due time counted again from the start, pause by pause."""
+    if timer.length == "until":
+        return Due(timer.due, provisional=False)
+    if timer.length == "same_day":
+        due = _same_day(issue, timer.started, world)
+    else:
+        due = world.calendar.due(timer.started, Span.parse(timer.length))
+    return _after_pauses(timer, due, _unit(timer), world)
+
+
+def _after_pauses(timer: Timer, due: Due, unit: Unit, world: World) -> Due:
+    calendar, guessed = world.calendar, due.provisional
     for since, until in timer.pauses:
-        due = calendar.resume(until, calendar.rest(since, due.at, _unit(timer)))
-    at = due.at + timedelta(days=timer.extended)
+        due = calendar.resume(until, calendar.rest(since, due.at, unit))
+        guessed = guessed or due.provisional
+    return Due(due.at, guessed)
+
+
+def _moved(case: Case, timer: Timer, at: datetime, provisional: bool = False) -> Timer:
+    """The timer with that due time; what turns out not to be late yet is red no more, though it stays on record."""
+    if at == timer.due or (timer.red and at <= case.now):
+        return replace(timer, due=at, provisional=provisional)
     warn = _warning(case.world, timer.started, at, timer.length)
-    moment = timer.next if timer.red else at if timer.warned or warn <= case.now else warn
-    return replace(timer, due=at, next=moment, provisional=due.provisional)
+    warned = timer.warned or warn <= case.now
+    return replace(timer, due=at, red=False, warned=warned, next=at if warned else warn, provisional=provisional)
 
 
 def elapsed(timer: Timer, now: datetime) -> timedelta:

@@ -19,21 +19,24 @@ from liuti.flow.parts import (
     PROPOSER,
     VOICES,
     Text,
-    dispatch,
     not_former_unit,
     outside_handling_units,
+    own_request,
+    reassign,
+    ruled_unit_can_take_it,
     took_no_part,
 )  # fmt: skip
 from liuti.flow.words import Clock, Closing, Relation, Role, Step
 
 UNRESOLVED = frozenset({Closing.EXPLAINED, Closing.TERMINATED})
 BAD = 2
+ENDED = (Step.CLOSED, Step.REJECTED)
 
 
 class Rating(Form):
     """Five levels from 1 非常不满意 to 5 非常满意. A caller names the voice, and logs tries that reached nobody."""
 
-    words: ClassVar[tuple[str, ...]] = ("words", "reason", "number")
+    words: ClassVar[tuple[str, ...]] = ("text", "reason", "number")
     example: ClassVar[dict[str, Any]] = {"level": 5, "contacted": True, "solved": "yes"}
     level: int | None = Field(None, ge=1, le=5)
     contacted: bool | None = None
@@ -219,8 +222,9 @@ class Appeal(Form):
 @rule
 def appealed_once(case: Case) -> bool:
     """申诉只能提出一次。
-    An appeal is made once."""
-    return not any(a.move == "appeal" and (case.ask is None or a.id != case.ask.id) for a in case.issue.asks)
+    An appeal is made once by each who may appeal: a unit's does not use up the proposer's."""
+    mine = (a for a in case.issue.asks if a.move == "appeal" and own_request(case, a))
+    return not any(case.ask is None or a.id != case.ask.id for a in mine)
 
 
 @rule
@@ -228,7 +232,7 @@ def appeal_in_time(case: Case) -> bool | Fault:
     """申诉须在 {days} 天内提出。
     An appeal is made within {days} days."""
     days = case.world.policy.limits.appeal_days
-    since = case.issue.ended if case.issue.step is not Step.SOLVE else _last_ruling_at(case)
+    since = _last_ruling_at(case) if case.actor.unit else case.issue.ended
     return since is None or case.asked <= since + timedelta(days=days) or Fault(days=days)
 
 
@@ -240,7 +244,15 @@ def _last_ruling_at(case: Case) -> datetime | None:
 def against_a_ruling(case: Case) -> bool:
     """办理中只能对退单裁定申诉。
     While solving, a unit appeals only against a ruling."""
-    return case.issue.step is not Step.SOLVE or case.issue.rulings > 0
+    return not case.actor.unit or case.issue.rulings > 0
+
+
+@rule
+def ruling_names_a_unit(case: Case) -> bool | Fault:
+    """单位申诉成立的,须写明由哪个单位承办。
+    Upholding a unit's appeal names the unit that acts from now on."""
+    wanted = case.answer is not None and bool(case.actor.unit) and case.issue.step is Step.SOLVE
+    return not wanted or bool(case.answer and case.answer.unit) or Fault(field="unit")
 
 
 @duty
@@ -259,15 +271,15 @@ def to_the_team(_case: Case) -> tuple[Signer, ...]:
 
 
 def uphold(case: Case) -> None:
-    """The end is undone at once (row 44), or another unit is ruled to act."""
-    case.issue.appeal_upheld = True
-    if case.issue.step is Step.SOLVE:
-        unit = (case.answer.unit if case.answer else None) or ""
-        if unit in case.facts.units:
-            dispatch(case, unit, lead=True, ruled=True)
-            clocks.begin(case, Clock.SIGN, unit)
-        case.noted["ruling"] = {"to": unit}
-    elif case.issue.step in (Step.CLOSED, Step.REJECTED):
+    """A person's: the end is undone at once (row 44). A unit's: another unit is ruled to act, while there is work."""
+    issue, ask = case.issue, case.ask
+    assert ask is not None
+    issue.appeal_upheld = True
+    if ask.unit:
+        if issue.step is Step.SOLVE and case.answer is not None and case.answer.unit is not None:
+            issue.rulings += 1
+            reassign(case, ask.unit, case.answer.unit, ruled=True)
+    elif issue.step in ENDED:
         case.then.append(Next("reopen", {"reason": "申诉成立", "ground": "appeal"}, case.actor))
 
 
@@ -355,7 +367,6 @@ def exclude(case: Case) -> None:
     case.issue.excluded = case.form.code
 
 
-ENDED = (Step.CLOSED, Step.REJECTED)
 MOVES = (
     Move(
         39, "rate", "评题", "rate", (Step.EVALUATE, Step.CLOSED), (Relation.VOICE, Role.CALLER), (), Rating,
@@ -379,8 +390,9 @@ MOVES = (
     ),
     Move(
         43, "appeal", "申诉", "appeal", (*ENDED, Step.SOLVE), (Relation.PROPOSER, Relation.OWN_UNIT), (), Appeal,
-        duties=(unit_or_proposer_in_place,), guards=(appealed_once, appeal_in_time, against_a_ruling), needs=(Need.UNITS,),
-        does=uphold, tells=(PROPOSER, INSPECTORS), signers=to_the_team, asks_of=(TEAM,), stays=True,
+        duties=(unit_or_proposer_in_place,), guards=(appealed_once, appeal_in_time, against_a_ruling, ruling_names_a_unit, ruled_unit_can_take_it), needs=(Need.UNITS,),
+        does=uphold, tells=(PROPOSER, INSPECTORS), signers=to_the_team, asks_of=(TEAM,), stays=True, same=own_request,
+        starts=(Clock.SIGN, Clock.CONTACT),
     ),
     Move(
         44, "reopen", "重开", "reopen", ENDED, (Role.INSPECTOR, Role.TEAM, Role.INTAKE), (Step.SOLVE, Step.SELECT, Step.PROPOSE),

@@ -222,6 +222,11 @@ class Issue(Struct, omit_defaults=True):
         return min((t.next for t in self.timers if t.next is not None and t.running), default=None)
 
     @property
+    def deadline(self) -> datetime | None:
+        """The earliest due time that still runs: what people's worklists are sorted by."""
+        return min((t.due for t in self.timers if t.running), default=None)
+
+    @property
     def overdue(self) -> bool:
         return any(t.red and t.running for t in self.timers)
 

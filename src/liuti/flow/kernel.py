@@ -236,6 +236,10 @@ def _nobody(_case: Case) -> tuple[Signer, ...]:
     return ()
 
 
+def _the_same(_case: Case, _ask: Ask) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Signer:
     """Who has to grant a request, and what keeps them out of it (docs/rules.md §4, two people)."""
@@ -273,6 +277,8 @@ class Move:
     """Its request outlives the step it was asked at (an appeal)."""
     asks_of: tuple[Signer, ...] = ()
     """Every signer `signers` may name, for the printed table."""
+    same: Callable[[Case, Ask], bool] = _the_same
+    """Whether an open request of this row is the one now attempted: asked twice is 409."""
 
 
 class Answer(Form):

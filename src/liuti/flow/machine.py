@@ -28,7 +28,7 @@ from liuti.flow.kernel import (
     stale,
 )
 from liuti.flow.standing import stands
-from liuti.flow.words import ENDS, OFFICIALS, STATE_NAMES, Relation, Role, Step
+from liuti.flow.words import ADMINS, ENDS, OFFICIALS, STATE_NAMES, Relation, Role, Step
 
 
 class Flow:
@@ -41,6 +41,7 @@ class Flow:
                 raise TypeError(f"two moves are named {move.name}")
             self.moves[move.name] = move
         self.at: dict[Step, tuple[Move, ...]] = {s: tuple(m for m in self.moves.values() if s in m.at) for s in Step}
+        self.new = tuple(m for m in self.moves.values() if not m.at)
         _inspect(self)
 
     def find(self, name: str) -> Move:
@@ -52,7 +53,7 @@ class Flow:
     def open_to(self, issue: Issue, actor: Actor, world: World, now: datetime) -> list[str]:
         """The moves this actor may try now: right person, right step, no duty against it, not done already."""
         found = []
-        for move in self.at[issue.step]:
+        for move in self.at[issue.step] if issue.version else self.new:
             case = Case(issue, actor, move, None, now, world, NO_FACTS, now)
             try:
                 self._admit(case)
@@ -105,6 +106,7 @@ class Flow:
 
     def _admit(self, case: Case) -> None:
         move, issue, actor = case.move, case.issue, case.actor
+        _no_admin(actor, move.by)
         for who in move.by:
             if stands(who, actor, issue):
                 case.role = who.value
@@ -123,7 +125,7 @@ class Flow:
             raise self.wrong_step(case)
         for guard in move.agains:
             guard.hold(case)
-        if move.asks_of and any(ask.move == move.name and not ask.outcome for ask in issue.asks):
+        if move.asks_of and any(ask.move == move.name and move.same(case, ask) for ask in issue.open_asks()):
             raise Refused(
                 "open_request", 409, "同样的申请正在等待答复。", "The same request is already waiting for an answer."
             )
@@ -160,17 +162,18 @@ class Flow:
         issue.asks = (*issue.asks, ask)
         case.noted["request"] = ask.id
         case.noted["awaits"] = awaited[0].name
-        self._pass_on(case, awaited[0])
+        self._pass_on(case, ask, awaited[0])
 
-    def _pass_on(self, case: Case, signer: Signer) -> None:
+    def _pass_on(self, case: Case, ask: Ask, signer: Signer) -> None:
         if signer.starts is not None:
-            clocks.begin(case, signer.starts)
+            clocks.begin(case, signer.starts, str(ask.id))
         for who in signer.who:
             case.tell(case.move.name + ".asked", *_desk_of(who, case))
 
     def _admit_signer(self, case: Case, ask: Ask) -> Signer:
         move, actor = case.move, case.actor
         signer = next(s for s in move.asks_of if s.name == ask.awaits[0])
+        _no_admin(actor, signer.who)
         who = next((w for w in signer.who if stands(w, actor, case.issue) and _same_house(w, actor, ask)), None)
         if who is None:
             raise not_yours(signer.who)
@@ -223,7 +226,6 @@ class Flow:
             if move.denied is not None:
                 move.denied(case)
             case.tell(ask.move + ".denied", *_asker(case, ask))
-            self._move_on(case)
         else:
             signer_role, case.role, case.actor = case.role, ask.role, _asked_by(ask)
             for guard in move.guards:
@@ -235,8 +237,8 @@ class Flow:
                 self._close_ask(case, ask, "granted")
                 case.tell(ask.move + ".granted", *_asker(case, ask))
                 self._apply(case)
-        if signer.starts is not None and case.issue.timer(signer.starts) is not None:
-            clocks.stop(case, signer.starts)
+        if signer.starts is not None:
+            clocks.stop(case, signer.starts, str(ask.id))
         decision = self._done(case, issue, awaits=case.noted.get("awaits", ""))
         decision.move, decision.form = name, answer
         return decision
@@ -246,7 +248,7 @@ class Flow:
         signed = replace(ask, awaits=awaits, signed_by=(*ask.signed_by, case.actor.id))
         case.issue.asks = tuple(signed if a.id == ask.id else a for a in case.issue.asks)
         case.noted["awaits"] = awaits[0]
-        self._pass_on(case, next(s for s in case.move.asks_of if s.name == awaits[0]))
+        self._pass_on(case, ask, next(s for s in case.move.asks_of if s.name == awaits[0]))
 
     def _close_ask(self, case: Case, ask: Ask, outcome: str) -> None:
         ended = replace(ask, outcome=outcome, ended=case.now, signed_by=(*ask.signed_by, case.actor.id))
@@ -276,19 +278,21 @@ class Flow:
                 issue.ended, issue.ended_from = case.now, came_from
             elif came_from in ENDS:
                 issue.ended = None
-        if case.ask is None or case.ask.awaits:
-            for clock in case.move.stops:
-                if clock not in case.keeps:
-                    clocks.stop(case, clock)
-            for clock in case.move.starts:
-                if clock not in case.keeps:
-                    clocks.begin(case, clock)
+        for clock in case.move.stops:
+            if clock not in case.keeps:
+                clocks.stop(case, clock)
+        for clock in case.move.starts:
+            if clock not in case.keeps:
+                clocks.begin(case, clock)
 
     def _lapse_asks(self, case: Case) -> None:
         for ask in case.issue.open_asks():
             if self.moves[ask.move].stays or (case.ask is not None and ask.id == case.ask.id):
                 continue
             self._close_ask(case, ask, "lapsed")
+            for signer in self.moves[ask.move].asks_of:
+                if signer.starts is not None:
+                    clocks.stop(case, signer.starts, str(ask.id))
             case.tell(ask.move + ".lapsed", *_asker(case, ask))
 
     def _done(self, case: Case, before: Issue, awaits: str) -> Decision:
@@ -309,6 +313,12 @@ def pick_ask(issue: Issue, raw: Any) -> Ask | None:
     if number is None:
         return next(issue.open_asks(), None)
     return next((ask for ask in issue.asks if ask.id == number), None)
+
+
+def _no_admin(actor: Actor, who: Iterable[Who]) -> None:
+    """An administrator acts on no case, whatever else they hold (docs/rules.md §8 duty 5)."""
+    if not actor.roles.isdisjoint(ADMINS):
+        raise not_yours(who)
 
 
 def _is_both(signer: Signer, case: Case) -> bool:

@@ -99,6 +99,14 @@ def soon_enough_to_undo(case: Case) -> bool | Fault:
     return (merged is not None and case.now <= merged + timedelta(days=days)) or Fault(days=days)
 
 
+@rule
+def lead_stands_by_itself(case: Case) -> bool:
+    """主题自己已并入另一题的,先撤并主题。
+    While the lead is merged into another issue itself, that merge is undone first."""
+    lead = case.facts.lead
+    return lead is not None and lead.id == case.issue.lead and lead.step is not Step.MERGED
+
+
 MOVES = (
     Move(
         9, "merge", "并单", "merge", (Step.PROPOSE, Step.SELECT), (Role.INTAKE, Role.PANEL), (Step.MERGED,), Merge,
@@ -107,6 +115,6 @@ MOVES = (
     ),
     Move(
         10, "unmerge", "撤并", "undo the merge", (Step.MERGED,), (Role.INTAKE, Role.PANEL), (Step.PROPOSE, Step.SELECT), Reason,
-        guards=(soon_enough_to_undo,), needs=(Need.LEAD,), does=unmerge, tells=(VOICES,),
+        guards=(soon_enough_to_undo, lead_stands_by_itself), needs=(Need.LEAD,), does=unmerge, tells=(VOICES,),
     ),
 )  # fmt: skip

@@ -7,11 +7,13 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar
 
+from msgspec.structs import replace
 from pydantic import StringConstraints
 
-from liuti.flow.issue import Assignment, Verdict
+from liuti.flow import clocks
+from liuti.flow.issue import Ask, Assignment, Verdict
 from liuti.flow.kernel import Case, Fault, Form, Signer, duty, rule
-from liuti.flow.words import Kind, Lane, Role
+from liuti.flow.words import Clock, Kind, Lane, Role
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=8000)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]
@@ -134,10 +136,42 @@ def not_former_unit(case: Case) -> bool:
 def dispatch(case: Case, unit: str, *, lead: bool, ruled: bool = False) -> None:
     """Send the issue to a unit: a fresh assignment, and SIGN and CONTACT are due from now."""
     issue = case.issue
-    issue.assignments = (*issue.assignments, Assignment(unit, lead, case.now, ruled=ruled))
+    for clock in (Clock.SIGN, Clock.CONTACT):
+        clocks.stop(case, clock, unit)
+    others = (a for a in issue.assignments if a.unit != unit or not a.active)
+    issue.assignments = (*others, Assignment(unit, lead, case.now, ruled=ruled))
     if lead:
         issue.lead_unit = unit
     case.dispatched.append(unit)
+
+
+def reassign(case: Case, old: str, new: str, *, ruled: bool) -> None:
+    """By a ruling the old unit is out and the new one takes its place; a direct issue gets the new one's leader."""
+    issue = case.issue
+    own = issue.assignment(old)
+    lead = own.lead if own is not None else old == issue.lead_unit
+    issue.assignments = tuple(replace(a, sent_back=case.now) if a is own else a for a in issue.assignments)
+    for clock in (Clock.SIGN, Clock.CONTACT):
+        clocks.stop(case, clock, old)
+    if lead and issue.lane is Lane.DIRECT:
+        issue.leader, issue.leader_post = case.facts.units[new].supervisor, case.facts.units[new].supervisor_post
+    dispatch(case, new, lead=lead, ruled=ruled)
+    case.noted["ruling"] = {"from": old, "to": new, "designated": ruled}
+
+
+@rule
+def ruled_unit_can_take_it(case: Case) -> bool | Fault:
+    """裁定的承办单位须存在、不是退单单位,也不是被举报单位。
+    The unit a ruling names exists, is not the one it leaves, nor the one a tip-off is about."""
+    if case.answer is None or case.answer.unit is None:
+        return True
+    unit = case.answer.unit
+    return (unit in case.facts.units and unit not in {case.actor.unit, case.issue.against}) or Fault(field="unit")
+
+
+def own_request(case: Case, ask: Ask) -> bool:
+    """Each unit, and the proposer, may have a request of its own open."""
+    return ask.unit == case.actor.unit
 
 
 def direct(case: Case, unit: str) -> None:

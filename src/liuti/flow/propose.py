@@ -171,6 +171,14 @@ def take_facts(case: Case) -> None:
         add_files(case, form.files)
 
 
+@rule
+def time_to_supply_is_over(case: Case) -> bool:
+    """补正期限届满后才能按逾期未补处理。
+    It lapses once the time to supply is over."""
+    timer = case.issue.timer(Clock.SUPPLEMENT)
+    return timer is not None and timer.due <= case.now
+
+
 def lapse(case: Case) -> None:
     """Nobody supplied: refused, to be submitted again; danger and other people's matters go on (row 7)."""
     issue = case.issue
@@ -237,6 +245,13 @@ def category_is_known(case: Case) -> bool | Fault:
 
 
 @rule
+def grid_is_set(case: Case) -> bool | Fault:
+    """请写明所在网格;涉及全区的除外。
+    Name the grid, unless it is about the whole district."""
+    return bool(case.form.grid or case.issue.grid) or case.issue.whole_district or Fault(field="grid")
+
+
+@rule
 def neither_urgent_nor_tip_off(case: Case) -> bool:
     """紧急事项和举报一律直办,不进入选题。
     Urgent matters and tip-offs go to the direct lane, never into selection."""
@@ -276,6 +291,7 @@ def straight_to_the_unit(case: Case) -> None:
     issue.category = form.category or issue.category
     if form.urgency is not None:
         issue.urgency = form.urgency
+    issue.danger = issue.danger or issue.urgency is Urgency.URGENT
     issue.grid = form.grid or issue.grid
     direct(case, form.unit)
 
@@ -296,7 +312,7 @@ MOVES = (
     ),
     Move(
         7, "lapse", "逾期未补", "lapse", (Step.SUPPLEMENT,), (Role.CLOCK,), (Step.REJECTED, Step.PROPOSE),
-        does=lapse, tells=(PROPOSER,),
+        guards=(time_to_supply_is_over,), does=lapse, tells=(PROPOSER,),
     ),
     Move(
         8, "reject", "不予受理", "refuse", (Step.PROPOSE,), (Role.INTAKE,), (Step.REJECTED,), Rejection,
@@ -305,7 +321,7 @@ MOVES = (
     ),
     Move(
         11, "accept_topic", "受理入库", "accept as a topic", (Step.PROPOSE,), (Role.INTAKE,), (Step.SELECT,), Acceptance,
-        guards=(category_is_known, neither_urgent_nor_tip_off), does=into_the_pool, tells=(VOICES,), starts=(Clock.SELECT,),
+        guards=(category_is_known, grid_is_set, neither_urgent_nor_tip_off), does=into_the_pool, tells=(VOICES,), starts=(Clock.SELECT,),
     ),
     Move(
         12, "accept_direct", "直办受理", "accept directly", (Step.PROPOSE,), (Role.INTAKE,), (Step.SOLVE,), DirectAcceptance,

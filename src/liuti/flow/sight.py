@@ -133,6 +133,24 @@ def seen_by(actor: Actor, issue: Issue, row: Mapping[str, Any], now: datetime) -
     return seen
 
 
+LISTED = (
+    "id", "version", "step", "state", "kind", "lane", "category", "grid", "urgency", "submitted_at", "voices", "title", "overdue",
+    "due_at", "lead_unit", "leader", "closing", "public",
+)  # fmt: skip
+
+
+def listed(actor: Actor, issue: Issue, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """One line of a list. Officials see the deadline that runs next, everybody else the overall one."""
+    seen = seen_by(actor, issue, row, now)
+    line = {name: seen[name] for name in LISTED}
+    return line | {"due_at": issue.deadline} if is_staff(actor, issue) else line
+
+
+def may_see_files(actor: Actor, issue: Issue) -> bool:
+    """Photos may show faces and doors: for the people of the issue and the officials who see it, never for the public."""
+    return may_see(actor, issue) and (is_staff(actor, issue) or issue.id in (actor.issue, actor.origin))
+
+
 def _inside(actor: Actor, issue: Issue, now: datetime) -> dict[str, Any]:
     """What officials work with: clocks, units, requests, votes, orders. Names of raters are nobody's."""
     return {
@@ -208,10 +226,12 @@ def _ratings(issue: Issue) -> dict[str, int] | None:
 def entry_seen(actor: Actor, issue: Issue, entry: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any] | None:
     """One line of the timeline, or None when it is not this reader's; people see posts and units, never persons."""
     staff = is_staff(actor, issue)
-    if not staff and entry["move"] not in PUBLIC_MOVES:
+    # To the public a granted request is the move itself; asking for it was a matter inside the house.
+    move = entry["facts"].get("of", entry["move"]) if entry["move"] == "grant" else entry["move"]
+    if not staff and (move not in PUBLIC_MOVES or entry["awaits"]):
         return None
     line: dict[str, Any] = {
-        "version": entry["version"], "move": entry["move"], "at": entry["at"], "role": entry["role"],
+        "version": entry["version"], "move": entry["move"] if staff else move, "at": entry["at"], "role": entry["role"],
         "unit": names.get(entry["unit"], entry["unit"]) or None, "from": entry["from_step"], "to": entry["to_step"],
         "awaits": entry["awaits"] or None,
     }  # fmt: skip

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field
 
 from liuti.flow import clocks
-from liuti.flow.issue import Assignment, Milestone
+from liuti.flow.issue import Ask, Assignment, Milestone
 from liuti.flow.kernel import Case, Fault, Form, Move, Need, Next, Signer, again, rule
 from liuti.flow.parts import (
     DISPATCHED,
@@ -140,7 +140,7 @@ def approve_plan(case: Case) -> None:
     case.until = closing_of(case, form.due)
     dispatch(case, form.lead_unit, lead=True)
     for unit in dict.fromkeys(form.assisting):
-        if unit != form.lead_unit:
+        if unit != form.lead_unit and issue.assignment(unit) is None:
             dispatch(case, unit, lead=False)
 
 
@@ -288,6 +288,22 @@ def evidence_or_reason(case: Case) -> bool | Fault:
     return bool(form.reason if form.waive else form.evidence) or Fault(field="reason" if form.waive else "evidence")
 
 
+@rule
+def no_waiver_waits(case: Case) -> bool | Fault:
+    """这个里程碑的免做申请正在等待答复。
+    A waiver of this milestone is already waiting for an answer."""
+    waits = any(
+        a.move == "milestone" and a.form["number"] == case.form.number and (case.ask is None or a.id != case.ask.id)
+        for a in case.issue.open_asks()
+    )
+    return not waits or Fault(field="number")
+
+
+def reports_another(_case: Case, _ask: Ask) -> bool:
+    """One waiver that waits keeps nobody from reporting on other milestones."""
+    return False
+
+
 ITS_LEADER = Signer("its_leader", (Relation.ITS_LEADER,))
 
 
@@ -393,6 +409,14 @@ def cause_is_gone(case: Case) -> bool | Fault:
     return case.role == Role.CLOCK or bool(case.form.reason) or Fault(field="reason")
 
 
+@rule
+def review_date_has_come(case: Case) -> bool:
+    """复核日到了,时钟才恢复办理。
+    The clock resumes at the review date, not before."""
+    timer = case.issue.timer(Clock.HOLD)
+    return case.role != Role.CLOCK or (timer is not None and timer.due <= case.now)
+
+
 def resume(case: Case) -> None:
     issue = case.issue
     if issue.suspended_from is not None:
@@ -431,13 +455,13 @@ MOVES = (
     ),
     Move(
         29, "milestone", "里程碑", "report a milestone", SOLVE, UNIT, (), MilestoneReport,
-        guards=(milestone_is_open, evidence_or_reason), does=milestone, tells=(LEADER, VOICES),
-        signers=leader_when_waived, asks_of=(ITS_LEADER,),
+        guards=(milestone_is_open, evidence_or_reason, no_waiver_waits), does=milestone, tells=(LEADER, VOICES),
+        signers=leader_when_waived, asks_of=(ITS_LEADER,), same=reports_another,
     ),
     Move(30, "progress", "进展", "note progress", SOLVE, UNIT, (), Work, does=progress, tells=(LEADER,)),
     Move(
         34, "resume", "恢复", "resume", (Step.SUSPENDED,), (Relation.OWN_UNIT, Role.INSPECTOR, Role.CLOCK), SOLVE, Resumption,
-        guards=(cause_is_gone,), does=resume, tells=(VOICES, LEADER, UNITS),
+        guards=(cause_is_gone, review_date_has_come), does=resume, tells=(VOICES, LEADER, UNITS),
     ),
     Move(
         36, "submit_result", "反馈结果", "submit the result", SOLVE, (Relation.LEAD_UNIT,), (Step.SUPERVISE,), Result,

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from liuti.flow import sight
-from liuti.flow.clocks import World, struck
+from liuti.flow.clocks import STRIKES, World, is_provisional, settled, struck
 from liuti.flow.issue import Issue
 from liuti.flow.kernel import CLOCK, Actor, Decision, Form, Need, Next, Refused, parse
 from liuti.flow.machine import Flow, pick_ask
@@ -132,21 +132,59 @@ class Desk:
         return self._act(conn, attempt)
 
     def strike(self, conn: Connection, ids: Iterable[str], now: datetime) -> int:
-        """Time acts on the issues named, already locked by the sweep: every moment that is due, each decided alone."""
-        made = 0
-        for issue in ids:
-            for _ in range(12):
-                held = self._hold(conn, issue)
-                due = struck(held.issue, now)
-                if due is None:
-                    break
-                name, timer = due
-                raw = {} if name in ("lapse", "close", "resume") else {"clock": timer.clock, "unit": timer.unit}
-                attempt = self._attempt(CLOCK, name, raw, issue, None, None, "")
-                attempt.now = now
-                self._carry_out(conn, attempt, held)
-                made += 1
+        """Time acts on the issues named: every moment that is due by now. Returns the number of entries written."""
+        return self.strike_held(conn, conn.execute(_LOCK_PAIR, {"ids": sorted(set(ids))}).all(), now)
+
+    def strike_held(self, conn: Connection, found: Iterable[Any], now: datetime) -> int:
+        """The same on rows just locked (id, state, head, query_code): each decided alone, the writes go out together.
+
+        Nothing is written before all are decided; whatever one of them raises leaves the transaction to be undone.
+        """
+        held = [_Held(STATE.decode(row.state), row.head, row.query_code) for row in found]
+        work = [(made, one) for one in held if (made := self._strike_one(conn, one, now))]
+        self._write_struck(conn, work)
+        return sum(len(made) for made, _ in work)
+
+    def recount_held(self, conn: Connection, found: Iterable[Any], now: datetime) -> tuple[int, int]:
+        """Row 52 on rows just locked, where the calendar now knows more; entries written, and issues still provisional."""
+        held = [_Held(STATE.decode(row.state), row.head, row.query_code) for row in found]
+        world = self.world()
+        again = [one for one in held if settled(one.issue, world)]
+        work = [([self._decide(conn, _by_clock("recompute", {}, one.issue, now), one)], one) for one in again]
+        self._write_struck(conn, work)
+        counted = [made[-1].issue for made, _ in work]
+        return len(work), len(held) - sum(1 for issue in counted if not is_provisional(issue))
+
+    def _strike_one(self, conn: Connection, held: _Held, now: datetime) -> list[Decision]:
+        made: list[Decision] = []
+        issue = held.issue
+        # Bounded, so that one issue never holds up a batch; what is left is due in the next one.
+        while len(made) < 12 and (due := struck(issue, now)) is not None:
+            name, timer = due
+            raw = {} if name in STRIKES.values() else {"clock": timer.clock, "unit": timer.unit}
+            attempt = _by_clock(name, raw, issue, now)
+            made.append(self._decide(conn, attempt, _Held(issue, "", "")))
+            while waiting := made[-1].then[:1]:
+                made.append(self._follow(conn, waiting[0], made[-1], attempt))
+            issue = made[-1].issue
         return made
+
+    def _write_struck(self, conn: Connection, work: list[tuple[list[Decision], _Held]]) -> None:
+        """What `_write` does, for many issues in a few statements. No stale check: the locks are this transaction's."""
+        changed: list[dict[str, Any]] = []
+        sealed: list[dict[str, Any]] = []
+        for made, held in work:
+            entries_ = ledger.chained(made, held.head, self.seal)
+            sealed += entries_
+            last = made[-1].issue
+            keys = {"b_id": last.id, "b_version": last.version - len(made)}
+            changed.append(rows.columns_of(last) | {"head": entries_[-1]["seal"]} | keys)
+        if work:
+            conn.execute(_UPDATE, changed)
+            ledger.append(conn, sealed)
+            for made, held in work:
+                rows.write_beside(conn, self.ring, made, held.issue, "")
+            outbox.post(conn, [decision for made, _ in work for decision in made])
 
     def _attempt(
         self, actor: Actor, move: str, raw: Any, issue: str, version: int | None, key: str | None, place: str
@@ -288,26 +326,27 @@ class Desk:
         self, conn: Connection, made: list[Decision], held: _Held, attempt: _Attempt | None, receipt: Receipt | None
     ) -> None:
         """Issue, entries, letters and what stands beside them: all or nothing."""
-        previous, sealed = held.head, []
-        for decision in made:
-            row = ledger.row_of(decision, previous, self.seal)
-            previous = row["seal"]
-            sealed.append(row)
+        sealed = ledger.chained(made, held.head, self.seal)
         if attempt is not None and attempt.key is not None and receipt is not None:
             sealed[0] |= {"key": attempt.key, "key_digest": attempt.digest, "receipt": json.encode(receipt).decode()}
         first, issue = made[0], made[-1].issue
-        columns = rows.columns_of(issue) | {"head": previous}
+        columns = rows.columns_of(issue) | {"head": sealed[-1]["seal"]}
         if first.came_from is None:
             conn.execute(
                 insert(issues), columns | {"id": issue.id, "query_code": held.query_code} | rows.words_of(first)
             )
         else:
-            given = columns | {"b_id": issue.id, "b_version": issue.version - len(made)} | rows.more_words(first)
-            if conn.execute(_UPDATE, given).rowcount != 1:
+            given = columns | {"b_id": issue.id, "b_version": issue.version - len(made)}
+            more = rows.more_words(first)
+            if conn.execute(_UPDATE.values(more) if more else _UPDATE, given).rowcount != 1:
                 raise Refused("stale", 412, "此题已被他人更新,请刷新后再办。", "The issue has changed: read it again.")
         ledger.append(conn, sealed)
         rows.write_beside(conn, self.ring, made, held.issue, attempt.place if attempt is not None else "")
         outbox.post(conn, made)
+
+
+def _by_clock(move: str, raw: Mapping[str, Any], issue: Issue, now: datetime) -> _Attempt:
+    return _Attempt(CLOCK, move, raw, issue.id, None, None, "", "", now)
 
 
 def _get(raw: Any, name: str) -> Any:

@@ -36,6 +36,7 @@ _PHONE_IN_LINE = re.compile(
 )
 _FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)} | {0xFF0B: "+", 0xFF0D: "-"}
 _ZEROS = re.compile(r"(?<![\da-z])0+(?=\d)")
+_LONGEST, _ROUNDS = 200, 12
 _ROOM = re.compile(r"[^\W\d_]{2}.*\d室$")
 _HOUSE = re.compile(r"[^\W\d_]{2}.*\d号$")
 _MANY_DOORS = re.compile(r"栋|单元|小区|花园|公寓|大厦|广场|市场|新村|家园|花苑")
@@ -68,10 +69,14 @@ def door_of(address: str, own_area: Iterable[str] = ()) -> str | None:
     a household counted twice can be merged, two families counted as one lose a vote.
     Source: docs/rules.md §1.
     """
-    area, key = tuple(own_area), address
+    area, key = tuple(own_area), address[:_LONGEST]
     # One spelling can open the way for another (A幢楼5 → a栋楼5室 → a栋5室): go on until none has anything to do.
-    while (plainer := _spelled(key, area)) != key and len(plainer) <= _LONGEST:
-        key = plainer
+    for _ in range(_ROUNDS):
+        before, key = key, _spelled(key, area)
+        if key == before:
+            break
+    else:
+        return None
     reaches = _ROOM.match(key) or (_HOUSE.match(key) and not _MANY_DOORS.search(key))
     return key if reaches else None
 
@@ -92,7 +97,7 @@ def mask_name(name: str) -> str:
 
 def mask_address(address: str) -> str:
     """The road or place up to its first number, then four stars; without a number, its first half."""
-    plain = unicodedata.normalize("NFKC", address).strip()
+    plain = unicodedata.normalize("NFKC", address[:_LONGEST]).strip()
     if not plain:
         return ""
     number = re.search(rf"\d|#|[a-zA-Z]|[{_NUMERALS}]+(?=号|栋|幢|座|单元|室|房|户|楼|层|组|队|弄)", plain)

@@ -61,6 +61,14 @@ def row_of(decision: Decision, previous: str, algorithm: SealName) -> dict[str, 
     return row
 
 
+def chained(made: list[Decision], head: str, algorithm: SealName) -> list[dict[str, Any]]:
+    """The entries of decisions on one issue, one sealed onto the other, the first onto `head`."""
+    found: list[dict[str, Any]] = []
+    for decision in made:
+        found.append(row_of(decision, found[-1]["seal"] if found else head, algorithm))
+    return found
+
+
 def digest(algorithm: SealName, words: str | None, salt: bytes | None) -> str:
     """Of the words with their salt, so that erased short words cannot be guessed back; empty when there are none."""
     return seal(algorithm, salt or b"", words.encode()) if words is not None else ""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Integer, String, bindparam, cast, insert, literal, or_, select, update
+from sqlalchemy import Connection, Integer, String, and_, bindparam, cast, func, insert, literal, select, update
 
 from liuti.flow.kernel import Decision
-from liuti.store.tables import Moment, issues, letters, voices
+from liuti.store.tables import Moment, entries, issues, letters, voices
 
 LEASE = timedelta(minutes=2)
+"""How long a letter is one worker's to send: longer than a batch of them may take."""
 TRIES = 12
 _INSERT = insert(letters)
 _TO_VOICES = insert(letters).from_select(
@@ -24,7 +26,7 @@ _TO_VOICES = insert(letters).from_select(
 
 def post(conn: Connection, made: list[Decision]) -> None:
     """One row for each event and person; where many voices are told, one statement copies them from the voices."""
-    rows: dict[tuple[int, str, str], dict[str, Any]] = {}
+    rows: dict[tuple[str, int, str, str], dict[str, Any]] = {}
     for decision in made:
         issue, at = decision.issue, decision.at
         crowd = {letter.event for letter in decision.letters if letter.to == "voices"} if issue.voices > 1 else set()
@@ -40,7 +42,7 @@ def post(conn: Connection, made: list[Decision]) -> None:
                 "at": at,
                 "next_at": at,
             }
-            rows[issue.version, letter.event, to] = row
+            rows[issue.id, issue.version, letter.event, to] = row
         for event in sorted(crowd):
             given = {"issue": issue.id, "version": issue.version, "event": event, "at": at, "due": at}
             conn.execute(_TO_VOICES, given)
@@ -55,22 +57,39 @@ _DUE = (
     .limit(bindparam("most", type_=Integer))
     .with_for_update(skip_locked=True)
 )
+_THESE = letters.c.id.in_(bindparam("ids", expanding=True))
 _TAKE = (
     update(letters)
-    .where(letters.c.id.in_(bindparam("ids", expanding=True)))
+    .where(_THESE)
     .values(lease=bindparam("by"), next_at=bindparam("until", type_=Moment), tries=letters.c.tries + 1)
 )
 _TAKEN = (
-    select(letters, issues.c.title, issues.c.query_code, issues.c.state)
+    select(
+        letters.c.id, letters.c.issue_id, letters.c.version, letters.c.event, letters.c.recipient, letters.c.at,
+        letters.c.tries, issues.c.query_code, issues.c.state, entries.c.to_step,
+    )
     .join(issues, issues.c.id == letters.c.issue_id)
-    .where(letters.c.id.in_(bindparam("ids", expanding=True)))
+    .join(entries, and_(entries.c.issue_id == letters.c.issue_id, entries.c.version == letters.c.version))
+    .where(_THESE)
     .order_by(letters.c.id)
+)  # fmt: skip
+# Whoever lost the lease has nothing to say about the letter any more.
+_MINE = update(letters).where(letters.c.id == bindparam("letter"), letters.c.lease == bindparam("by"))
+_SENT = _MINE.values(sent_at=bindparam("now", type_=Moment), next_at=None, lease=None, fault=None)
+_AGAIN = _MINE.values(next_at=bindparam("next", type_=Moment), lease=None, fault=bindparam("why"))
+_DEAD = _MINE.values(dead_at=bindparam("now", type_=Moment), next_at=None, lease=None, fault=bindparam("why"))
+_BACK = (
+    update(letters)
+    .where(_THESE, letters.c.lease == bindparam("by"))
+    .values(lease=None, next_at=bindparam("now", type_=Moment), tries=letters.c.tries - 1)
 )
-_SENT = update(letters).where(letters.c.id == bindparam("letter"), letters.c.lease == bindparam("by"))
 
 
 def take(conn: Connection, by: str, now: datetime, most: int = 100) -> list[Any]:
-    """Lease the letters that are due; whoever dies with them loses the lease, and another takes them later."""
+    """Lease the letters that are due; whoever dies with them loses the lease, and another takes them later.
+
+    Each with what is said in it: the issue's query code and state as they are now, and the step its entry led to.
+    """
     ids = conn.execute(_DUE, {"now": now, "most": most}).scalars().all()
     if not ids:
         return []
@@ -78,33 +97,44 @@ def take(conn: Connection, by: str, now: datetime, most: int = 100) -> list[Any]
     return list(conn.execute(_TAKEN, {"ids": ids}).mappings())
 
 
-def sent(conn: Connection, letter: int, by: str, now: datetime) -> None:
-    conn.execute(_SENT.values(sent_at=now, next_at=None, lease=None, fault=None), {"letter": letter, "by": by})
+def give_back(conn: Connection, ids: Sequence[int], by: str, now: datetime) -> None:
+    """Letters that were leased and not tried: due again at once, for anybody."""
+    if ids:
+        conn.execute(_BACK, {"ids": ids, "by": by, "now": now})
 
 
-def failed(conn: Connection, letter: int, by: str, tries: int, fault: str, now: datetime) -> None:
-    """Back off by doubling, a day at most; after the last try it lies with the dead letters for a person to see."""
-    if tries >= TRIES:
-        conn.execute(
-            _SENT.values(next_at=None, lease=None, dead_at=now, fault=fault[:500]), {"letter": letter, "by": by}
-        )
-        return
-    wait = min(timedelta(seconds=15 * 2**tries), timedelta(days=1))
-    conn.execute(_SENT.values(next_at=now + wait, lease=None, fault=fault[:500]), {"letter": letter, "by": by})
+def sent(conn: Connection, letter: int, by: str, now: datetime) -> bool:
+    """It arrived. False when the lease had run out meanwhile: another may send it again, with the same id."""
+    return conn.execute(_SENT, {"letter": letter, "by": by, "now": now}).rowcount == 1
+
+
+def failed(conn: Connection, letter: int, by: str, tries: int, fault: str, now: datetime) -> bool:
+    """Back off; after the last try it lies with the dead letters for a person to see. True when it does."""
+    given = {"letter": letter, "by": by, "why": fault[:500]}
+    if tries < TRIES:
+        conn.execute(_AGAIN, given | {"next": now + wait_after(tries)})
+        return False
+    return conn.execute(_DEAD, given | {"now": now}).rowcount == 1
+
+
+def wait_after(tries: int) -> timedelta:
+    """Half a minute after the first try, twice as long after each more, a day at most: 12 tries are 17 hours."""
+    return min(timedelta(seconds=15 * 2**tries), timedelta(days=1))
 
 
 def dead(conn: Connection, most: int = 100) -> list[Any]:
-    stmt = select(letters).where(letters.c.dead_at.is_not(None)).order_by(letters.c.dead_at.desc()).limit(most)
-    return list(conn.execute(stmt).mappings())
+    """The letters given up, the latest first."""
+    stmt = select(letters).where(letters.c.dead_at.is_not(None)).order_by(letters.c.dead_at.desc(), letters.c.id)
+    return list(conn.execute(stmt.limit(most)).mappings())
 
 
 def revive(conn: Connection, letter: int, now: datetime) -> bool:
-    """Give a dead letter another life."""
+    """Give a dead letter another life, with all its tries. False when it is not dead."""
     again = update(letters).where(letters.c.id == letter, letters.c.dead_at.is_not(None))
     return conn.execute(again.values(dead_at=None, next_at=now, tries=0)).rowcount == 1
 
 
-def waiting(conn: Connection) -> int:
-    """Whether letters wait: at most 1000 are counted."""
-    some = select(letters.c.id).where(or_(letters.c.next_at.is_not(None))).limit(1000).subquery()
-    return len(conn.execute(select(some.c.id)).all())
+def waiting(conn: Connection, most: int = 1000) -> int:
+    """How many letters have not left yet; not counted beyond `most`."""
+    some = select(letters.c.id).where(letters.c.next_at.is_not(None)).limit(most).subquery()
+    return conn.execute(select(func.count()).select_from(some)).scalar_one()

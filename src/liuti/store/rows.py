@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import json
@@ -14,6 +15,10 @@ from liuti.store import search
 from liuti.store.facts import person_of
 from liuti.store.tables import assignments, contacts, files, issues, ratings, voices
 from liuti.store.vault import KeyRing
+
+
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""The deadline of an issue without a running clock: it sorts last."""
 
 
 def columns_of(issue: Issue) -> dict[str, Any]:
@@ -36,6 +41,7 @@ def columns_of(issue: Issue) -> dict[str, Any]:
         "overdue": issue.overdue,
         "provisional": any(t.provisional and t.stopped is None for t in issue.timers),
         "due_at": issue.due_at,
+        "deadline": issue.deadline or NEVER,
         "submitted_at": issue.submitted,
         "reported_at": issue.reported,
         "closing": issue.closing.value if issue.closing else None,

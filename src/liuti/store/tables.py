@@ -65,6 +65,7 @@ issues = Table(
     Column("overdue", Boolean, nullable=False),
     Column("provisional", Boolean, nullable=False),
     Column("due_at", Moment),
+    Column("deadline", Moment, nullable=False),
     Column("submitted_at", Moment, nullable=False),
     Column("reported_at", Moment),
     Column("closing", String(12)),
@@ -82,7 +83,7 @@ Index(
     postgresql_where=issues.c.due_at.is_not(None),
     sqlite_where=issues.c.due_at.is_not(None),
 )
-Index("ix_issues_step_due", issues.c.step, issues.c.due_at, issues.c.id)
+Index("ix_issues_step_deadline", issues.c.step, issues.c.deadline, issues.c.id)
 Index("ix_issues_lead_unit", issues.c.lead_unit, issues.c.step, issues.c.id)
 Index("ix_issues_leader", issues.c.leader, issues.c.step, issues.c.lane)
 Index("ix_issues_grid", issues.c.grid, issues.c.id)

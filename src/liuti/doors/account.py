@@ -1,0 +1,75 @@
+"""Signing in and out: a password becomes a revocable session, in a cookie for pages and as a bearer for programs."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any, ClassVar
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from liuti.doors.api import PROBLEM, answer
+from liuti.doors.deps import COOKIE, body_of, form_of, office, who
+from liuti.flow.kernel import Form, Refused, parse
+from liuti.store import passes
+
+
+class Login(Form):
+    example: ClassVar[dict[str, Any]] = {"login": "intake", "password": "liuti-demo"}
+    login: str = Field(min_length=1, max_length=64)
+    password: str = Field(min_length=1, max_length=200)
+
+
+BODY = {"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Login"}, "example": Login.example}}}}
+
+
+def router() -> APIRouter:
+    routes = APIRouter(prefix="/api/v1", tags=["account"])
+    problems: dict[int | str, dict[str, Any]] = {s: {"description": d, **PROBLEM} for s, d in ((401, "wrong"), (422, "a rule"))}
+    routes.add_api_route("/session", sign_in, methods=["POST"], summary="登录 sign in", openapi_extra=BODY, responses=problems)
+    routes.add_api_route("/session", sign_out, methods=["DELETE"], summary="退出 sign out", status_code=204)
+    routes.add_api_route("/me", me, methods=["GET"], summary="我是谁 who am I", responses=problems)
+    return routes
+
+
+async def sign_in(request: Request) -> Response:
+    """Ten wrong passwords lock the login for fifteen minutes; whether a login exists is not told."""
+    here = office(request)
+    form = parse(Login, form_of(await body_of(request, 10_000)))
+    now = here.now()
+    stored = await here.engine.read(partial(passes.stored_password, login=form.login))
+    fit = await asyncio.to_thread(passes.check_password, stored, form.password)
+    person = await here.engine.write(partial(passes.login, login=form.login, ok=fit, now=now))
+    if person is None:
+        raise Refused("wrong_login", 401, "用户名或密码不对,或已被暂时锁定。", "Wrong login or password, or locked for a while.")
+    secret = await here.engine.write(partial(passes.open_session, person_id=person, now=now))
+    actor = await here.engine.read(partial(passes.bearer, secret=secret, now=now))
+    response = answer({"token": secret, "person": _shown(actor)})
+    response.set_cookie(COOKIE, secret, max_age=12 * 3600, httponly=True, samesite="lax", secure=request.url.scheme == "https", path="/")
+    return response
+
+
+async def sign_out(request: Request) -> Response:
+    here = office(request)
+    secret = request.cookies.get(COOKIE) or request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+    await who(request)
+    if secret:
+        await here.engine.write(partial(passes.revoke, secret_or_digest=secret, now=here.now()))
+    response = Response(status_code=204)
+    response.delete_cookie(COOKIE, path="/")
+    return response
+
+
+async def me(request: Request) -> Response:
+    actor = await who(request)
+    if not actor.id:
+        raise Refused("sign_in", 401, "请先登录。", "Please sign in.")
+    return answer(_shown(actor))
+
+
+def _shown(actor: Any) -> dict[str, Any]:
+    return {
+        "id": actor.id, "name": actor.name, "post": actor.post, "unit": actor.unit or None, "level": actor.level or None,
+        "roles": sorted(actor.roles), "issue": actor.issue or None,
+    }  # fmt: skip

@@ -1,0 +1,76 @@
+"""The app factory: settings and a clock in, a server out; importing this does nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from liuti import __version__
+from liuti.doors import account, api, moves, openapi, pages, problems
+from liuti.doors.deps import Office
+from liuti.flow.table import FLOW
+from liuti.settings import Settings
+from liuti.store.act import Desk
+from liuti.store.engine import open_engine
+from liuti.store.worlds import Worlds
+
+HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
+]
+
+
+class Hardened:
+    """The headers every answer carries."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def more(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(h for h in HEADERS if h[0] not in given)]
+            await send(message)
+
+        await self.app(scope, receive, more)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastAPI:
+    """A server over the database the settings name. `now` is the only clock there is; nothing in HTTP can set it."""
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        engine = open_engine(settings.database_url, pool=settings.pool)
+        worlds = Worlds(settings.policy_words())
+        await worlds.refresh(engine)
+        ring = settings.ring()
+        desk = Desk(engine, FLOW, worlds, ring, now, settings.seal)
+        app.state.office = Office(settings, engine, desk, ring, now)
+        watching = asyncio.create_task(worlds.watch(engine))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+            await engine.close()
+
+    app = FastAPI(title="liuti 六题", version=__version__, lifespan=life, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app.add_middleware(Hardened)
+    problems.install(app)
+    for door in (moves.router(), api.router(), account.router(), api.health(), pages.router()):
+        app.include_router(door)
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,158 @@
+"""What every door needs: the office behind the counter, and who is standing in front of it."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from hashlib import sha256
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from msgspec import DecodeError, json
+from msgspec.structs import replace
+
+from liuti.flow.kernel import ANYONE, Actor, Refused
+from liuti.settings import Settings
+from liuti.store import passes
+from liuti.store.act import Desk
+from liuti.store.engine import Engine
+from liuti.store.vault import KeyRing
+
+COOKIE = "liuti_session"
+MOST_JSON = 1_000_000
+
+
+@dataclass(slots=True)
+class Office:
+    """One running server: made by the app factory, the same for all requests."""
+
+    settings: Settings
+    engine: Engine
+    desk: Desk
+    ring: KeyRing
+    now: Callable[[], datetime]
+
+
+def office(request: Request) -> Office:
+    found: Office = request.app.state.office
+    return found
+
+
+async def who(request: Request) -> Actor:
+    """The actor behind the request: an official's session or token, a voice's secret, a rating token, or anyone.
+
+    Raises Refused 401 for a pass that is not, or no longer, ours; 403 for a cookie sent from another site.
+    """
+    here = office(request)
+    given = request.headers.get("authorization", "")
+    if given:
+        kind, _, secret = given.partition(" ")
+        if kind.lower() != "bearer" or not secret:
+            raise not_ours()
+        return await _of_secret(here, secret.strip())
+    cookie = request.cookies.get(COOKIE)
+    if cookie:
+        _same_site(request)
+        actor = await here.engine.read(partial(passes.bearer, secret=cookie, now=here.now()))
+        return actor or ANYONE
+    return ANYONE
+
+
+async def _of_secret(here: Office, secret: str) -> Actor:
+    if secret.startswith("lv1.") and (claim := here.ring.open_secret(secret)) is not None:
+        actor = await here.engine.read(partial(passes.voice_actor, voice_id=claim.voice_id))
+    elif secret.startswith("lr1.") and (token := here.ring.open_rating(secret)) is not None:
+        actor = await here.engine.read(partial(passes.voice_actor, voice_id=token.voice_id))
+        actor = replace(actor, rating=token.round) if actor is not None else None
+    else:
+        actor = await here.engine.read(partial(passes.bearer, secret=secret, now=here.now()))
+    if actor is None:
+        raise not_ours()
+    return actor
+
+
+def not_ours() -> Refused:
+    return Refused("sign_in", 401, "登录已失效或凭证无效,请重新登录。", "This pass is not valid (any more): please sign in.")
+
+
+def _same_site(request: Request) -> None:
+    """A cookie counts only for what our own pages send (the cookie is SameSite=Lax besides)."""
+    if request.method in ("GET", "HEAD"):
+        return
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise Refused("other_site", 403, "请求来自其他网站,已拒绝。", "This came from another site.")
+
+
+def place_of(request: Request) -> str:
+    """A keyed hash of where an anonymous person writes from: enough to count by, nothing to find them by."""
+    here = office(request)
+    client = request.client.host if request.client else ""
+    for network in here.settings.proxies():
+        if client and _within(client, network):
+            client = request.headers.get("x-forwarded-for", client).split(",")[-1].strip()
+            break
+    key = here.settings.keys.get_secret_value().encode()
+    return "net:" + hmac.new(key, client.encode(), sha256).hexdigest()[:32]
+
+
+def _within(client: str, network: Any) -> bool:
+    try:
+        return ip_address(client) in network
+    except ValueError:
+        return False
+
+
+async def body_of(request: Request, most: int = MOST_JSON) -> bytes:
+    """The body, or Refused 413 as soon as it grows too large."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise too_large(most)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def too_large(most: int) -> Refused:
+    return Refused("too_large", 413, f"内容超过 {most // 1000} kB。", f"More than {most // 1000} kB.", most=most)
+
+
+class Malformed:
+    """A body that is no JSON object; refused as a bad form, in its place in the order of refusals."""
+
+
+def form_of(body: bytes) -> Any:
+    if not body.strip():
+        return {}
+    try:
+        given = json.decode(body)
+    except (DecodeError, UnicodeDecodeError):
+        return Malformed()
+    return given if isinstance(given, dict) else Malformed()
+
+
+def seen_version(request: Request) -> int | None:
+    """The version in If-Match; `*` and none at all ask for nothing. Refused 412 when it is no version of ours."""
+    given = request.headers.get("if-match", "").strip()
+    if not given or given == "*":
+        return None
+    text = given.removeprefix("W/").strip('"')
+    if not text.isdecimal() or len(text) > 9:
+        raise Refused("stale", 412, "If-Match 不是有效的版本号。", "If-Match is not a version.", "If-Match")
+    return int(text)
+
+
+def key_of(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= 100 or not key.isprintable():
+        zh, en = "幂等键须为 1-100 个可见字符。", "An Idempotency-Key has 1-100 visible characters."
+        raise Refused("bad_key", 422, zh, en, "Idempotency-Key")
+    return key

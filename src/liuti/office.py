@@ -1,0 +1,55 @@
+"""What an administrator does from the command line: people, units, tokens, notices. Each is one short transaction."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+
+from liuti.flow.kernel import Refused
+from liuti.flow.words import Role
+from liuti.settings import Settings
+from liuti.store import passes, people
+from liuti.store.ids import uuid7
+from liuti.store.engine import Blocking
+from liuti.store.world import import_notice
+
+NOT_THERE = Refused("no_such_person", 404, "没有这个账号。", "There is no such login.")
+
+
+def add_user(
+    settings: Settings, login: str, name: str, roles: str, unit: str, post: str, level: str, password: str
+) -> None:
+    """Raises ValueError for an unknown role or a short password, Refused where the rules forbid it."""
+    chosen = frozenset(Role(word.strip()) for word in roles.split(",") if word.strip())
+    digest = passes.password_hash(password)
+    add = partial(people.add_person, person_id=uuid7(datetime.now(UTC)), login=login, name=name, roles=chosen)
+    with Blocking(settings.database_url) as engine:
+        engine.write(partial(add, unit=unit, post=post, level=level, password_hash=digest))
+
+
+def list_users(settings: Settings) -> list[tuple[str, str, str, str, str]]:
+    with Blocking(settings.database_url) as engine:
+        return engine.read(people.everybody)
+
+
+def add_unit(settings: Settings, unit: str, name: str, kind: str, supervisor: str) -> None:
+    with Blocking(settings.database_url) as engine:
+        engine.write(partial(people.add_unit, unit_id=unit, name=name, kind=kind, supervisor=supervisor))
+
+
+def make_token(settings: Settings, login: str, name: str, days: int) -> str:
+    with Blocking(settings.database_url) as engine:
+        person = engine.read(partial(people.id_of, login=login))
+        if person is None:
+            raise NOT_THERE
+        return engine.write(partial(passes.make_token, person_id=person, name=name, now=datetime.now(UTC), days=days))
+
+
+def revoke(settings: Settings, secret: str) -> None:
+    with Blocking(settings.database_url) as engine:
+        engine.write(partial(passes.revoke, secret_or_digest=secret, now=datetime.now(UTC)))
+
+
+def add_notice(settings: Settings, words: str) -> None:
+    with Blocking(settings.database_url) as engine:
+        engine.write(partial(import_notice, words=words, now=datetime.now(UTC)))

@@ -1,0 +1,224 @@
+"""Readings: one issue, lists by keyset, the timeline; every row leaves through `sight`."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from msgspec import json
+from sqlalchemy import ColumnElement, Connection, RowMapping, String, bindparam, func, literal, or_, select, tuple_, union_all
+
+from liuti.flow import sight
+from liuti.flow.issue import Issue
+from liuti.flow.kernel import Actor, Refused
+from liuti.flow.sight import Scope
+from liuti.flow.words import UNIT_ROLES, Kind, Step
+from liuti.store import search
+from liuti.store.tables import Moment, assignments, contacts, entries, files, grids, issues, units, voices
+
+STATE = json.Decoder(Issue)
+MOST = 100
+_SHOWN = (issues.c.id, issues.c.state, issues.c.title, issues.c.body, issues.c.place, issues.c.query_code, issues.c.deadline)
+_ONE = select(*_SHOWN).where(issues.c.id == bindparam("id"))
+_BY_CODE = select(*_SHOWN).where(issues.c.query_code == bindparam("code"))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    issue: Issue
+    row: Mapping[str, Any]
+
+
+def _found(row: RowMapping) -> Found:
+    return Found(STATE.decode(row["state"]), {name: row[name] for name in ("title", "body", "place", "query_code")})
+
+
+def find(conn: Connection, issue_id: str) -> Found | None:
+    row = conn.execute(_ONE, {"id": issue_id}).mappings().first()
+    return _found(row) if row is not None else None
+
+
+def by_code(conn: Connection, code: str) -> Found | None:
+    row = conn.execute(_BY_CODE, {"code": code}).mappings().first()
+    return _found(row) if row is not None else None
+
+
+# -- lists ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a list should hold; empty fields do not narrow it."""
+
+    step: Step | None = None
+    lane: str = ""
+    unit: str = ""
+    leader: str = ""
+    grid: str = ""
+    category: str = ""
+    kind: str = ""
+    overdue: bool | None = None
+    mine: bool = False
+    q: str = ""
+    cursor: str = ""
+    limit: int = 50
+    by_deadline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    found: list[Found]
+    cursor: str | None
+    """Give it back to read on; None at the end."""
+
+
+def page(conn: Connection, actor: Actor, wish: Wish) -> Page:
+    """One statement, however long the table: by deadline for a worklist, else the newest first."""
+    limit = max(1, min(wish.limit, MOST))
+    where = [*_allowed(sight.scope(actor)), *_narrow(conn, actor, wish)]
+    if wish.cursor:
+        where.append(_after(wish))
+    order = (issues.c.deadline, issues.c.id) if wish.by_deadline else (issues.c.id.desc(),)
+    rows = conn.execute(select(*_SHOWN).where(*where).order_by(*order).limit(limit + 1)).mappings().all()
+    found = [_found(row) for row in rows[:limit]]
+    return Page(found, _cursor(rows[limit - 1], wish) if len(rows) > limit else None)
+
+
+def _allowed(scope: Scope) -> list[ColumnElement[bool]]:
+    """The same rule as `sight.may_see`, as a condition (a test holds them together)."""
+    own = [issues.c.id.in_(scope.voice_issues)] if scope.voice_issues else []
+    at_work = [_at_work(scope.unit)] if scope.unit else []
+    answers = [issues.c.leader == scope.leader] if scope.leader else []
+    rules: list[ColumnElement[bool]] = []
+    if not scope.everything:
+        rules.append(or_(issues.c.public, *at_work, *own))
+    if not scope.tip_offs:
+        rules.append(or_(issues.c.kind != Kind.TIP_OFF.value, *at_work, *answers, *own))
+    if scope.unit:
+        rules.append(or_(issues.c.against.is_(None), issues.c.against != scope.unit))
+    return rules
+
+
+def _at_work(unit: str) -> ColumnElement[bool]:
+    sent = select(assignments.c.issue_id).where(assignments.c.unit_id == unit)
+    return or_(issues.c.lead_unit == unit, issues.c.id.in_(sent))
+
+
+def _narrow(conn: Connection, actor: Actor, wish: Wish) -> list[ColumnElement[bool]]:
+    equal = {
+        issues.c.step: wish.step.value if wish.step else "",
+        issues.c.lane: wish.lane,
+        issues.c.leader: wish.leader,
+        issues.c.category: wish.category,
+        issues.c.kind: wish.kind,
+    }
+    where = [column == value for column, value in equal.items() if value]
+    if wish.unit:
+        where.append(_at_work(wish.unit))
+    if wish.grid:
+        within = select(grids.c.path).where(grids.c.id == wish.grid).scalar_subquery()
+        below = select(grids.c.id).where(grids.c.path.startswith(within, autoescape=False))
+        where.append(or_(issues.c.grid == wish.grid, issues.c.grid.in_(below)))
+    if wish.overdue is not None:
+        where.append(issues.c.overdue if wish.overdue else ~issues.c.overdue)
+    if wish.mine:
+        where.append(_mine(actor))
+    if wish.q:
+        holds = search.condition(conn.dialect.name, wish.q)
+        where.append(holds if holds is not None else literal(False))
+    return where
+
+
+def _mine(actor: Actor) -> ColumnElement[bool]:
+    """A unit's own, a leader's own, a voice's own."""
+    if actor.voice:
+        return issues.c.id.in_([i for i in (actor.issue, actor.origin) if i])
+    if not actor.roles.isdisjoint(UNIT_ROLES):
+        return _at_work(actor.unit)
+    return issues.c.leader == actor.id
+
+
+def _after(wish: Wish) -> ColumnElement[bool]:
+    try:
+        deadline, last = json.decode(base64.urlsafe_b64decode(wish.cursor.encode()), type=tuple[datetime | None, str])
+    except ValueError as error:
+        raise Refused("bad_cursor", 422, "翻页标记无效,请从头查起。", "This cursor is not ours: start from the first page.", "cursor") from error
+    if not wish.by_deadline or deadline is None:
+        return issues.c.id < last
+    at = bindparam("after_at", deadline, type_=Moment)
+    return tuple_(issues.c.deadline, issues.c.id) > tuple_(at, bindparam("after_id", last, type_=String))
+
+
+def _cursor(row: RowMapping, wish: Wish) -> str:
+    return base64.urlsafe_b64encode(json.encode((row["deadline"] if wish.by_deadline else None, row["id"]))).decode()
+
+
+# -- one issue's surroundings --------------------------------------------------------------------------------------
+
+_TIMELINE = (
+    select(entries, units.c.name.label("unit_name"))
+    .select_from(entries.outerjoin(units, units.c.id == entries.c.unit))
+    .where(entries.c.issue_id == bindparam("id"), entries.c.version > bindparam("after"))
+    .order_by(entries.c.version)
+    .limit(200)
+)
+_FILES = select(files).where(files.c.issue_id == bindparam("id")).order_by(files.c.at, files.c.id).limit(200)
+_FILE = select(files).where(files.c.id == bindparam("file"), files.c.issue_id == bindparam("id"))
+
+
+def timeline(conn: Connection, actor: Actor, issue: Issue, after: int = 0) -> list[dict[str, Any]]:
+    """What happened, as this reader may see it; 200 entries at most from `after` on."""
+    lines = []
+    for row in conn.execute(_TIMELINE, {"id": issue.id, "after": after}).mappings():
+        entry = dict(row) | {"words": _json(row["words"]), "facts": _json(row["facts"])}
+        names = {row["unit"]: row["unit_name"]} if row["unit_name"] else {}
+        if (line := sight.entry_seen(actor, issue, entry, names)) is not None:
+            lines.append(line)
+    return lines
+
+
+def _json(text: str | None) -> Any:
+    return json.decode(text) if text is not None else None
+
+
+def files_of(conn: Connection, issue: Issue) -> list[dict[str, Any]]:
+    return [dict(row) for row in conn.execute(_FILES, {"id": issue.id}).mappings()]
+
+
+def file(conn: Connection, issue_id: str, file_id: str) -> RowMapping | None:
+    return conn.execute(_FILE, {"id": issue_id, "file": file_id}).mappings().first()
+
+
+_CONTACTS = (
+    select(voices.c.id, voices.c.verified, voices.c.channel, contacts.c.sealed)
+    .select_from(voices.outerjoin(contacts, contacts.c.voice_id == voices.c.id))
+    .where(voices.c.issue_id == bindparam("id"), voices.c.left_at.is_(None))
+    .order_by(voices.c.at, voices.c.id)
+    .limit(200)
+)
+
+
+def voices_of(conn: Connection, issue: Issue) -> list[RowMapping]:
+    """The first 200 voices with their sealed contacts; who may open them is for `sight` to say."""
+    return list(conn.execute(_CONTACTS, {"id": issue.id}).mappings())
+
+
+COUNTED = 1000
+_COUNTS = union_all(
+    *(
+        select(literal(step.value).label("step"), func.count().label("n")).select_from(
+            select(issues.c.id).where(issues.c.step == step.value).limit(COUNTED).subquery()
+        )
+        for step in Step
+    )
+)
+
+
+def counts(conn: Connection) -> dict[str, int]:
+    """How many issues stand at each step, counted up to 1000: a page must not grow with the table."""
+    return {row.step: row.n for row in conn.execute(_COUNTS)}
+
+
