@@ -54,7 +54,10 @@ def demo(
     """A fictional district with 200 issues on SQLite, played through the flow; server and worker included."""
     from liuti import demo as town
 
-    prepared = asyncio.run(town.prepare(folder, datetime.now(UTC), port))
+    try:
+        prepared = asyncio.run(town.prepare(folder, datetime.now(UTC), port))
+    except Refused as refused:
+        raise fail(refused.zh, refused.en) from None
     OUT.print(town.accounts_table(prepared))
     if prepare_only:
         return
@@ -167,14 +170,17 @@ def import_(
     bad: Annotated[Path | None, typer.Option(help="where rows go that cannot be taken")] = None,
 ) -> None:
     """Issues out of a parquet, csv or xlsx file; the second time, none."""
-    from liuti import importer
+    from liuti import office
+    from liuti.sheets import SheetUnfit
 
     if not file.exists():
         raise fail(f"没有这个文件:{file}", f"There is no such file: {file}")
     try:
-        asyncio.run(importer.run(settings(database_url=database_url), file, source=source, columns=columns, bad_path=bad))
-    except Refused as refused:
-        raise fail(refused.zh, refused.en) from None
+        asyncio.run(office.import_rows(settings(database_url=database_url), file, source, columns, bad))
+    except SheetUnfit as unfit:
+        raise fail(unfit.zh, unfit.en) from None
+    except ValueError as error:
+        raise fail(str(error), "") from None
 
 
 # -- to look at it -------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 BATCH = 100
 """Rows a transaction: enough to share the price of a commit, few enough not to hold up a running server."""
-FIELDS: dict[str, tuple[str, ...]] = {
+FIELDS: dict[str, Sequence[str]] = {
     "text": (
         "text body content message details description 内容 正文 详情 描述 诉求内容 诉求描述 诉求详情 留言内容 留言详情 "
         "反映内容 问题描述 事项描述 事项内容 工单内容 来信内容 来电内容"

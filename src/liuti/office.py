@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
+from rich.console import Console
+
+from liuti import importer
 from liuti.flow.kernel import Refused
-from liuti.flow.words import Role
+from liuti.flow.table import FLOW
+from liuti.flow.words import Channel, Role
 from liuti.settings import Settings
 from liuti.store import passes, people
 from liuti.store.ids import uuid7
-from liuti.store.engine import Blocking
+from liuti.store.act import Desk
+from liuti.store.engine import Blocking, open_engine
 from liuti.store.world import import_notice
+from liuti.store.worlds import Worlds
 
 NOT_THERE = Refused("no_such_person", 404, "没有这个账号。", "There is no such login.")
 
@@ -53,3 +60,27 @@ def revoke(settings: Settings, secret: str) -> None:
 def add_notice(settings: Settings, words: str) -> None:
     with Blocking(settings.database_url) as engine:
         engine.write(partial(import_notice, words=words, now=datetime.now(UTC)))
+
+
+async def import_rows(settings: Settings, path: Path, source: str, columns: str | None, bad_path: Path | None) -> None:
+    """Enter a file's rows through the desk, with a bar; says first which column is taken for what.
+
+    Raises SheetUnfit when the file or the map does not fit, ValueError for an unknown source.
+    """
+    channel = Channel(source)
+    bad = bad_path or path.with_name(path.name + ".bad.csv")
+    console = Console(stderr=True)
+    there = importer.columns_of(path)
+    chosen = importer.parse_map(columns) if columns else importer.guess(there)
+    console.print(importer.columns_shown(chosen, there))
+    engine, worlds = open_engine(settings.database_url, pool=2), Worlds(settings.policy_words())
+    try:
+        await worlds.refresh(engine)
+        desk = Desk(engine, FLOW, worlds, settings.ring(), lambda: datetime.now(UTC), settings.seal)
+        with importer.progress_bar(console) as progress:
+            outcome = await importer.import_file(
+                desk, path, source=channel, columns=chosen, bad_path=bad, progress=progress
+            )
+    finally:
+        await engine.close()
+    Console().print(importer.render(outcome, bad))

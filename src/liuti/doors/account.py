@@ -16,7 +16,7 @@ from liuti.store import passes
 
 
 class Login(Form):
-    example: ClassVar[dict[str, Any]] = {"login": "intake", "password": "liuti-demo"}
+    example: ClassVar[dict[str, Any]] = {"login": "intake1", "password": "liuti-demo"}
     login: str = Field(min_length=1, max_length=64)
     password: str = Field(min_length=1, max_length=200)
 

@@ -7,10 +7,10 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from msgspec import json
-from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from liuti.flow.kernel import Refused
+from liuti.store.engine import DatabaseFault
 
 LOG = structlog.get_logger()
 TITLES = {
@@ -63,7 +63,7 @@ def install(app: FastAPI) -> None:
         response.headers.update(error.headers or {})
         return response
 
-    @app.exception_handler(DBAPIError)
+    @app.exception_handler(DatabaseFault)
     async def database(request: Request, error: Exception) -> Response:
         """Out of connections, locked too long, restarted: nothing was kept, the same request may be sent again."""
         LOG.error("database", fault=type(error).__name__, path=request.url.path)

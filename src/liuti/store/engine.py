@@ -30,6 +30,10 @@ ASKS_FOR_ANOTHER_TRY = frozenset({"40001", "40P01"})
 COMMITTING = "while committing"
 
 
+DatabaseFault = DBAPIError
+"""What the database itself raises, for whoever has to say so to a person."""
+
+
 class Engine(Protocol):
     """Runs functions over a connection, each in a transaction of its own."""
 

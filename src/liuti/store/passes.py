@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from pwdlib import PasswordHash
 from sqlalchemy import Connection, bindparam, case, delete, insert, or_, select, update
@@ -50,8 +50,8 @@ def check_password(kept: str, text: str) -> bool:
 
     As costly as `password_hash`: call it off the event loop and outside a transaction.
     """
-    plain = unicodedata.normalize("NFKC", text[:LONGEST]) if len(text) <= LONGEST else ""
-    return _HASHING.verify(plain, kept or _NOBODY) and bool(kept)
+    plain = unicodedata.normalize("NFKC", text)
+    return _HASHING.verify(plain if len(plain) <= LONGEST else "", kept or _NOBODY) and bool(kept)
 
 
 # --- logging in ------------------------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ def stored_password(conn: Connection, login: str) -> str:
     return conn.execute(_STORED, {"login": plain_login(login)}).scalar() or ""
 
 
-def login(conn: Connection, login: str, ok: bool, now: datetime) -> str | None:  # noqa: FBT001 - what check_password said
+def login(conn: Connection, login: str, ok: bool, now: datetime) -> str | None:
     """Book one try whose password was right or wrong (`ok`); the person's id when they may come in, else None.
 
     Ten wrong tries in a row and the account rests for 15 minutes, also for the right password. Unknown, resting and
@@ -90,7 +90,7 @@ def login(conn: Connection, login: str, ok: bool, now: datetime) -> str | None: 
 
 def set_password(conn: Connection, person_id: str, kept: str, now: datetime) -> None:
     """A new password hash: the account wakes, and whoever came in by the old password is out."""
-    values = {"password": kept, "tries": 0, "locked_until": None}
+    values: dict[str, Any] = {"password": kept, "tries": 0, "locked_until": None}
     if not conn.execute(update(people).where(people.c.id == person_id).values(values)).rowcount:
         raise no_such_person()
     conn.execute(_REVOKE.where(passes.c.person_id == person_id, passes.c.kind == "session"), {"now": now})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, String, bindparam, insert, literal, or_, select, update
+from sqlalchemy import Connection, Select, String, bindparam, insert, literal, or_, select, update
 
 from liuti.flow.kernel import Actor, Refused, Unit, not_yours
 from liuti.flow.words import ADMINS, ROLE_NAMES, UNIT_ROLES, Role
@@ -187,7 +187,7 @@ _BY_ROLE = _PERSON.where(
 _BY_UNIT = _PERSON.where(people.c.unit_id == bindparam("unit")).order_by(people.c.id)
 
 
-def as_actor(row: Row[Any]) -> Actor:
+def as_actor(row: Sequence[Any]) -> Actor:
     """The person of a row of `PERSON`, as the flow knows them."""
     person, roles, unit, level, post, name, tip_offs, former = row
     return Actor(person, roles_of(roles), unit or "", level, post, name, tip_offs, _ids_of(former))

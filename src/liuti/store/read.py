@@ -119,8 +119,8 @@ def _narrow(conn: Connection, actor: Actor, wish: Wish) -> list[ColumnElement[bo
     if wish.unit:
         where.append(_at_work(wish.unit))
     if wish.grid:
-        within = select(grids.c.path).where(grids.c.id == wish.grid).scalar_subquery()
-        below = select(grids.c.id).where(grids.c.path.startswith(within, autoescape=False))
+        within = select(grids.c.path + "/").where(grids.c.id == wish.grid).scalar_subquery()
+        below = select(grids.c.id).where((grids.c.path + "/").startswith(within))
         where.append(or_(issues.c.grid == wish.grid, issues.c.grid.in_(below)))
     if wish.overdue is not None:
         where.append(issues.c.overdue if wish.overdue else ~issues.c.overdue)
