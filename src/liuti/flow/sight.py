@@ -237,7 +237,8 @@ def entry_seen(actor: Actor, issue: Issue, entry: Mapping[str, Any], names: Mapp
     }  # fmt: skip
     of_people = entry["role"] in ("citizen", "proposer", "voice")
     if not of_people or not hides_identity(actor, issue):
-        line["words"] = entry["words"] if staff or not _private(entry) else None
+        mine = bool(actor.voice) and entry["actor"] == actor.voice
+        line["words"] = entry["words"] if staff or mine or not _private(entry) else None
     if staff:
         line |= {"by": None if of_people and hides_identity(actor, issue) else entry["actor"], "facts": entry["facts"]}
         line |= {"seal": entry["seal"]}

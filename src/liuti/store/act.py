@@ -318,7 +318,7 @@ class Desk:
         first, last = made[0], made[-1]
         new = first.came_from is None
         return Receipt(
-            last.issue.id, last.issue.version, last.issue.step, first.move, first.at, first.awaits, last.issue.due_at,
+            last.issue.id, last.issue.version, last.issue.step, first.move, first.at, first.awaits, last.issue.deadline,
             first.noted, held.query_code if new else "", last.issue.proposer if new else "",
         )  # fmt: skip
 

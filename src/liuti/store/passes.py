@@ -58,7 +58,7 @@ def check_password(kept: str, text: str) -> bool:
 
 _STORED = select(people.c.password).where(people.c.login == bindparam("login"), people.c.active)
 _AT_THE_DOOR = update(people).where(
-    people.c.login == bindparam("name"),
+    people.c.login == bindparam("known_as"),
     people.c.active,
     or_(people.c.locked_until.is_(None), people.c.locked_until <= bindparam("now", type_=Moment)),
 )
@@ -81,7 +81,7 @@ def login(conn: Connection, login: str, ok: bool, now: datetime) -> str | None:
     Ten wrong tries in a row and the account rests for 15 minutes, also for the right password. Unknown, resting and
     wrong are one answer and one statement, so nobody learns here which logins exist.
     """
-    given = {"name": plain_login(login), "now": now}
+    given = {"known_as": plain_login(login), "now": now}
     if ok:
         return conn.execute(_RIGHT, given).scalar()
     conn.execute(_WRONG, {**given, "until": now + REST})

@@ -135,7 +135,7 @@ _LOCKED_PERSON = select(people.c.unit_id, people.c.level).where(people.c.id == b
 
 
 def _checked(roles: Iterable[Role], unit: str, level: str) -> str:
-    held = set(roles)
+    held = {Role(role) for role in roles}
     if held & _NOT_GIVEN:
         raise Refused(
             "no_such_role", 422, "群众和时钟不是可授予的角色。", "Citizen and clock are not roles to give.", "roles"

@@ -1,0 +1,54 @@
+"""What the README promises a newcomer: its curl block runs as printed, and both languages print the same one."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import subprocess
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvicorn
+
+from liuti import demo
+from liuti.doors.app import make_app
+
+ROOT = Path(__file__).parent.parent
+
+
+def blocks(name: str) -> list[str]:
+    return re.findall(r"```sh\n(.*?)```", (ROOT / name).read_text("utf-8"), re.DOTALL)
+
+
+def the_walk(name: str) -> str:
+    return next(block for block in blocks(name) if "accounts.env" in block)
+
+
+def test_the_walk_is_at_most_thirty_lines_and_the_same_in_both_languages() -> None:
+    walk = the_walk("README.md")
+    assert len(walk.strip().splitlines()) <= 30
+    assert walk == the_walk("README.zh-CN.md")
+
+
+def test_the_walk_runs_as_printed(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    prepared = asyncio.run(demo.prepare(tmp_path / "demo", datetime.now(UTC), port))
+    server = uvicorn.Server(uvicorn.Config(make_app(prepared.settings), port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        told = subprocess.run(  # noqa: S603 - our own README
+            ["bash", "-euc", the_walk("README.md")],  # noqa: S607
+            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    finally:
+        server.should_exit = True
+        thread.join()
+    assert told.returncode == 0, told.stderr
+    assert "/problems/" not in told.stdout, told.stdout
+    assert '"step":"closed"' in told.stdout
+    assert '"move": "close"' in told.stdout
