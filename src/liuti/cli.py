@@ -26,7 +26,9 @@ app.add_typer(token, name="token")
 app.add_typer(calendar, name="calendar")
 OUT = Console()
 ERR = Console(stderr=True)
-Url = Annotated[str | None, typer.Option("--database-url", envvar="LIUTI_DATABASE_URL", help="postgresql://… or sqlite:///path")]
+Url = Annotated[
+    str | None, typer.Option("--database-url", envvar="LIUTI_DATABASE_URL", help="postgresql://… or sqlite:///path")
+]
 
 
 def fail(zh: str, en: str) -> typer.Exit:
@@ -74,7 +76,10 @@ def walk(
     from liuti import walk as story
 
     if not accounts.exists():
-        raise fail(f"没有 {accounts}:请先运行 liuti demo(另开一个终端)。", f"{accounts} is not there: run `liuti demo` first, in another terminal.")
+        raise fail(
+            f"没有 {accounts}:请先运行 liuti demo(另开一个终端)。",
+            f"{accounts} is not there: run `liuti demo` first, in another terminal.",
+        )
     if not asyncio.run(story.walk(base, accounts)):
         raise typer.Exit(1)
 
@@ -104,7 +109,9 @@ def _serve(chosen: Settings, host: str, port: int, *, workers: int = 1, with_wor
     if workers > 1:
         # Processes of their own read the settings from the environment again.
         os.environ["LIUTI_DATABASE_URL"] = chosen.database_url
-        uvicorn.run("liuti.cli:app_from_environment", factory=True, host=host, port=port, workers=workers, access_log=False)
+        uvicorn.run(
+            "liuti.cli:app_from_environment", factory=True, host=host, port=port, workers=workers, access_log=False
+        )
         return
     asyncio.run(_serve_here(chosen, host, port, with_worker))
 
@@ -121,7 +128,9 @@ async def _serve_here(chosen: Settings, host: str, port: int, with_worker: bool)
 
     from liuti.doors.app import make_app
 
-    server = uvicorn.Server(uvicorn.Config(make_app(chosen), host=host, port=port, access_log=False, log_level="warning"))
+    server = uvicorn.Server(
+        uvicorn.Config(make_app(chosen), host=host, port=port, access_log=False, log_level="warning")
+    )
     stop = asyncio.Event()
     working = asyncio.create_task(_work(chosen, stop)) if with_worker else None
     try:
@@ -166,7 +175,9 @@ def import_(
     file: Path,
     database_url: Url = None,
     source: Annotated[str, typer.Option(help="web 12345 grid counter letter import")] = "import",
-    columns: Annotated[str | None, typer.Option("--map", help="text=body,title=title,external_id=msg_id,reported_at=created_at")] = None,
+    columns: Annotated[
+        str | None, typer.Option("--map", help="text=body,title=title,external_id=msg_id,reported_at=created_at")
+    ] = None,
     bad: Annotated[Path | None, typer.Option(help="where rows go that cannot be taken")] = None,
 ) -> None:
     """Issues out of a parquet, csv or xlsx file; the second time, none."""
@@ -242,8 +253,12 @@ def verify(database_url: Url = None) -> None:
 
         engine.read(walk_all)
     for place in broken[:20]:
-        OUT.print(f"[red]断裂 broken[/red] issue {place.issue} entry {place.version}: {place.zh} {place.en}", highlight=False)
-    OUT.print(f"{walked} 条链已核对,{len(broken)} 处断裂  {walked} chains walked, {len(broken)} broken", highlight=False)
+        OUT.print(
+            f"[red]断裂 broken[/red] issue {place.issue} entry {place.version}: {place.zh} {place.en}", highlight=False
+        )
+    OUT.print(
+        f"{walked} 条链已核对,{len(broken)} 处断裂  {walked} chains walked, {len(broken)} broken", highlight=False
+    )
     if broken:
         raise typer.Exit(1)
 
@@ -263,7 +278,7 @@ def docs(
     """Write openapi/openapi.json and the picture of the flow, or compare them."""
     from liuti import drawing
 
-    stale = drawing.write(Path("."), check=check)
+    stale = drawing.write(Path(), check=check)
     for name in stale:
         OUT.print(f"{'过时 out of step' if check else '已写 written'}: {name}", highlight=False)
     if check and stale:
@@ -310,7 +325,9 @@ def user_unit(unit: str, name: str, kind: str = "department", supervisor: str = 
 
 
 @token.command("make")
-def token_make(login: str, name: Annotated[str, typer.Option()] = "cli", days: int = 90, database_url: Url = None) -> None:
+def token_make(
+    login: str, name: Annotated[str, typer.Option()] = "cli", days: int = 90, database_url: Url = None
+) -> None:
     """A bearer token; shown once."""
     from liuti import office
 

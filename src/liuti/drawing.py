@@ -10,7 +10,6 @@ from liuti.flow.table import FLOW
 from liuti.flow.words import ENDS, ROLE_NAMES, SIX, STATE_NAMES, STEP_NAMES, Step
 
 
-
 def write(root: Path, *, check: bool = False) -> list[str]:
     """Write what differs and name it; with `check`, only name it."""
     stale = []
@@ -69,7 +68,7 @@ def picture(language: str) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" font-family="system-ui, \'Noto Sans CJK SC\', sans-serif">',
         f"<title>{'六题办理的十二个状态' if n == 0 else 'The twelve states of an issue'}</title>",
-        '<defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" fill="#6b7280"/></marker></defs>',
+        '<defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="10" markerHeight="10" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 8 4 0 8z" fill="#6b7280"/></marker></defs>',
         f'<rect width="{width}" height="{height}" fill="#fbfaf7"/>',
     ]
     drawn = {(a, b) for move in FLOW.moves.values() for a in move.at for b in move.to if a != b}

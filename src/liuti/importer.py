@@ -25,7 +25,7 @@ from liuti.flow.kernel import Actor, Refused
 from liuti.flow.propose import UNKNOWN
 from liuti.flow.words import Channel, Role
 from liuti.policy import Policy
-from liuti.sheets import Leftovers, Row, Sheet, SheetUnfit, opened, text_of
+from liuti.sheets import Leftovers, Row, SheetUnfit, opened, text_of
 from liuti.store import outside
 from liuti.store.act import Desk
 
@@ -35,23 +35,14 @@ if TYPE_CHECKING:
 BATCH = 100
 """Rows a transaction: enough to share the price of a commit, few enough not to hold up a running server."""
 FIELDS: dict[str, Sequence[str]] = {
-    "text": (
-        "text body content message details description 内容 正文 详情 描述 诉求内容 诉求描述 诉求详情 留言内容 留言详情 "
-        "反映内容 问题描述 事项描述 事项内容 工单内容 来信内容 来电内容"
-    ).split(),
-    "title": "title subject summary 标题 主题 题目 诉求标题 诉求主题 留言主题 留言标题 事项标题 问题标题 工单标题".split(),
-    "place": "place location 地点 位置 诉求地点 事发地点 发生地点 问题地点 事发地址 诉求地址 事发位置".split(),
-    "external_id": (
-        "externalid msgid messageid ticketid requestid caseid servicerequestid uniquekey id 编号 工单编号 工单号 留言编号 "
-        "诉求编号 受理编号 事项编号 流水号 序列号"
-    ).split(),
-    "reported_at": (
-        "reportedat createdat createddate createdtime requesteddatetime submittedat created 留言时间 诉求时间 来电时间 "
-        "反映时间 提交时间 登记时间 来信时间 受理时间 创建时间 上报时间 时间 日期"
-    ).split(),
-    "name": "姓名 联系人 诉求人 来电人 反映人 留言人 contactname".split(),
-    "phone": "phone mobile telephone phonenumber 电话 手机 手机号 手机号码 联系电话 联系方式 来电号码".split(),
-    "address": "联系地址 家庭住址 住址 homeaddress".split(),
+    "text": ["text", "body", "content", "message", "details", "description", "内容", "正文", "详情", "描述", "诉求内容", "诉求描述", "诉求详情", "留言内容", "留言详情", "反映内容", "问题描述", "事项描述", "事项内容", "工单内容", "来信内容", "来电内容"],
+    "title": ["title", "subject", "summary", "标题", "主题", "题目", "诉求标题", "诉求主题", "留言主题", "留言标题", "事项标题", "问题标题", "工单标题"],
+    "place": ["place", "location", "地点", "位置", "诉求地点", "事发地点", "发生地点", "问题地点", "事发地址", "诉求地址", "事发位置"],
+    "external_id": ["externalid", "msgid", "messageid", "ticketid", "requestid", "caseid", "servicerequestid", "uniquekey", "id", "编号", "工单编号", "工单号", "留言编号", "诉求编号", "受理编号", "事项编号", "流水号", "序列号"],
+    "reported_at": ["reportedat", "createdat", "createddate", "createdtime", "requesteddatetime", "submittedat", "created", "留言时间", "诉求时间", "来电时间", "反映时间", "提交时间", "登记时间", "来信时间", "受理时间", "创建时间", "上报时间", "时间", "日期"],
+    "name": ["姓名", "联系人", "诉求人", "来电人", "反映人", "留言人", "contactname"],
+    "phone": ["phone", "mobile", "telephone", "phonenumber", "电话", "手机", "手机号", "手机号码", "联系电话", "联系方式", "来电号码"],
+    "address": ["联系地址", "家庭住址", "住址", "homeaddress"],
     "kind": (),
     "category": (),
     "grid": (),
@@ -208,10 +199,14 @@ def placed(names: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]:
     there = "、".join(names), ", ".join(names)
     if unknown := [field for field in columns if field not in FIELDS]:
         fields = ", ".join(FIELDS)
-        raise SheetUnfit(f"没有字段 {unknown[0]};可用字段:{fields}", f"there is no field {unknown[0]}; fields: {fields}")
+        raise SheetUnfit(
+            f"没有字段 {unknown[0]};可用字段:{fields}", f"there is no field {unknown[0]}; fields: {fields}"
+        )
     for column in columns.values():
         if names.count(column) != 1:
-            zh, en = ("没有", "there is no column") if column not in names else ("有不止一个", "there are several columns")
+            zh, en = (
+                ("没有", "there is no column") if column not in names else ("有不止一个", "there are several columns")
+            )
             raise SheetUnfit(f"文件里{zh}「{column}」列;有这些列:{there[0]}", f"{en} {column}; there are: {there[1]}")
     if not {"text", "title"} & columns.keys():
         raise SheetUnfit(

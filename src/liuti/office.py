@@ -14,9 +14,9 @@ from liuti.flow.table import FLOW
 from liuti.flow.words import Channel, Role
 from liuti.settings import Settings
 from liuti.store import passes, people
-from liuti.store.ids import uuid7
 from liuti.store.act import Desk
 from liuti.store.engine import Blocking, open_engine
+from liuti.store.ids import uuid7
 from liuti.store.world import import_notice
 from liuti.store.worlds import Worlds
 

@@ -164,12 +164,12 @@ def _encoding(path: Path) -> str:
                 ) from None
         else:
             return "utf-8-sig"
-    decoder = codecs.getincrementaldecoder("gb18030")()
+    legacy: codecs.IncrementalDecoder = codecs.getincrementaldecoder("gb18030")()
     with path.open("rb") as file:
         try:
             while chunk := file.read(1 << 20):
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
+                legacy.decode(chunk)
+            legacy.decode(b"", final=True)
         except UnicodeDecodeError:
             raise SheetUnfit(
                 f"{path.name} 既不是 UTF-8 也不是 GB 18030,请另存为 UTF-8",

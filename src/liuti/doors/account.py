@@ -21,13 +21,21 @@ class Login(Form):
     password: str = Field(min_length=1, max_length=200)
 
 
-BODY = {"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Login"}, "example": Login.example}}}}
+BODY = {
+    "requestBody": {
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Login"}, "example": Login.example}}
+    }
+}
 
 
 def router() -> APIRouter:
     routes = APIRouter(prefix="/api/v1", tags=["account"])
-    problems: dict[int | str, dict[str, Any]] = {s: {"description": d, **PROBLEM} for s, d in ((401, "wrong"), (422, "a rule"))}
-    routes.add_api_route("/session", sign_in, methods=["POST"], summary="登录 sign in", openapi_extra=BODY, responses=problems)
+    problems: dict[int | str, dict[str, Any]] = {
+        s: {"description": d, **PROBLEM} for s, d in ((401, "wrong"), (422, "a rule"))
+    }
+    routes.add_api_route(
+        "/session", sign_in, methods=["POST"], summary="登录 sign in", openapi_extra=BODY, responses=problems
+    )
     routes.add_api_route("/session", sign_out, methods=["DELETE"], summary="退出 sign out", status_code=204)
     routes.add_api_route("/me", me, methods=["GET"], summary="我是谁 who am I", responses=problems)
     return routes
@@ -42,11 +50,15 @@ async def sign_in(request: Request) -> Response:
     fit = await asyncio.to_thread(passes.check_password, stored, form.password)
     person = await here.engine.write(partial(passes.login, login=form.login, ok=fit, now=now))
     if person is None:
-        raise Refused("wrong_login", 401, "用户名或密码不对,或已被暂时锁定。", "Wrong login or password, or locked for a while.")
+        raise Refused(
+            "wrong_login", 401, "用户名或密码不对,或已被暂时锁定。", "Wrong login or password, or locked for a while."
+        )
     secret = await here.engine.write(partial(passes.open_session, person_id=person, now=now))
     actor = await here.engine.read(partial(passes.bearer, secret=secret, now=now))
     response = answer({"token": secret, "person": _shown(actor)})
-    response.set_cookie(COOKIE, secret, max_age=12 * 3600, httponly=True, samesite="lax", secure=request.url.scheme == "https", path="/")
+    response.set_cookie(
+        COOKIE, secret, max_age=12 * 3600, httponly=True, samesite="lax", secure=request.url.scheme == "https", path="/"
+    )
     return response
 
 

@@ -42,20 +42,46 @@ async def found_by(request: Request, issue: str, actor: Actor) -> Found:
 
 def router() -> APIRouter:
     routes = APIRouter(prefix="/api/v1", responses=REFUSALS)
-    routes.add_api_route("/issues", list_issues, methods=["GET"], tags=["reading"], summary="题目列表 issues, newest first")
     routes.add_api_route(
-        "/steps/{step}/issues", worklist, methods=["GET"], tags=["reading"], summary="工作清单 the worklist of a step, by due time"
+        "/issues", list_issues, methods=["GET"], tags=["reading"], summary="题目列表 issues, newest first"
     )
-    routes.add_api_route("/issues/{issue}", one, methods=["GET"], tags=["reading"], summary="一件题 one issue, with the moves open to you")
-    routes.add_api_route("/issues/{issue}/timeline", timeline, methods=["GET"], tags=["reading"], summary="时间线 what happened")
-    routes.add_api_route("/issues/{issue}/files", files, methods=["GET"], tags=["reading"], summary="附件清单 its files")
+    routes.add_api_route(
+        "/steps/{step}/issues",
+        worklist,
+        methods=["GET"],
+        tags=["reading"],
+        summary="工作清单 the worklist of a step, by due time",
+    )
+    routes.add_api_route(
+        "/issues/{issue}",
+        one,
+        methods=["GET"],
+        tags=["reading"],
+        summary="一件题 one issue, with the moves open to you",
+    )
+    routes.add_api_route(
+        "/issues/{issue}/timeline", timeline, methods=["GET"], tags=["reading"], summary="时间线 what happened"
+    )
+    routes.add_api_route(
+        "/issues/{issue}/files", files, methods=["GET"], tags=["reading"], summary="附件清单 its files"
+    )
     routes.add_api_route(
         "/issues/{issue}/files", add_files, methods=["POST"], tags=["anywhere"], summary="上传附件 attach files",
         openapi_extra=moves._extra(FLOW.moves["attach"]), operation_id="add_files",
     )  # fmt: skip
-    routes.add_api_route("/issues/{issue}/files/{file}", file, methods=["GET"], tags=["reading"], summary="取附件 one file")
-    routes.add_api_route("/issues/{issue}/contact", contact, methods=["POST"], tags=["reading"], summary="查看联系方式 open the contact, for a purpose")
-    routes.add_api_route("/progress/{code}", progress, methods=["GET"], tags=["reading"], summary="凭查询码看进度 progress by query code")
+    routes.add_api_route(
+        "/issues/{issue}/files/{file}", file, methods=["GET"], tags=["reading"], summary="取附件 one file"
+    )
+    routes.add_api_route(
+        "/issues/{issue}/contact",
+        contact,
+        methods=["POST"],
+        tags=["reading"],
+        summary="查看联系方式 open the contact, for a purpose",
+    )
+    routes.add_api_route(
+        "/progress/{code}", progress, methods=["GET"], tags=["reading"], summary="凭查询码看进度 progress by query code"
+    )
     routes.add_api_route("/flow", flow, methods=["GET"], tags=["reading"], summary="流程表 the flow, as a table")
     return routes
 
@@ -107,7 +133,9 @@ async def files(request: Request, issue: str) -> Response:
     actor = await who(request)
     found = await found_by(request, issue, actor)
     if not sight.may_see_files(actor, found.issue):
-        raise Refused("not_yours", 403, "附件只对本人和经办人员开放。", "Files are for the person and the officials at work.")
+        raise Refused(
+            "not_yours", 403, "附件只对本人和经办人员开放。", "Files are for the person and the officials at work."
+        )
     rows = await office(request).engine.read(lambda conn: read.files_of(conn, found.issue))
     hidden = sight.hides_identity(actor, found.issue)
     return answer({"files": [{k: v for k, v in row.items() if k != "by" or not hidden} for row in rows]})
@@ -123,11 +151,22 @@ async def file(request: Request, issue: str, file: str) -> Response:
     found = await found_by(request, issue, actor)
     row = await office(request).engine.read(lambda conn: read.file(conn, issue, file))
     path = path_of(office(request).settings.files_dir, row["sha256"]) if row is not None else None
-    if row is None or path is None or not sight.may_see_files(actor, found.issue) or not await asyncio.to_thread(path.exists):
+    if (
+        row is None
+        or path is None
+        or not sight.may_see_files(actor, found.issue)
+        or not await asyncio.to_thread(path.exists)
+    ):
         raise Refused("no_such_file", 404, "没有这个附件。", "There is no such file.")
     inline = "inline" if row["media_type"].startswith("image/") else "attachment"
-    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=3600", "Content-Security-Policy": "sandbox"}
-    return FileResponse(path, media_type=row["media_type"], filename=row["name"], content_disposition_type=inline, headers=headers)
+    headers = {
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, max-age=3600",
+        "Content-Security-Policy": "sandbox",
+    }
+    return FileResponse(
+        path, media_type=row["media_type"], filename=row["name"], content_disposition_type=inline, headers=headers
+    )
 
 
 async def contact(request: Request, issue: str) -> Response:
@@ -139,9 +178,17 @@ async def contact(request: Request, issue: str) -> Response:
     raw = form_of(await body_of(request))
     purpose = raw.get("purpose") if isinstance(raw, dict) else None
     if purpose is not None and (not isinstance(purpose, str) or len(purpose.strip()) < 4):
-        raise Refused("purpose_required", 422, "请写明查看用途(至少四个字)。", "Say what for, in four characters or more.", "purpose")
+        raise Refused(
+            "purpose_required",
+            422,
+            "请写明查看用途(至少四个字)。",
+            "Say what for, in four characters or more.",
+            "purpose",
+        )
     if purpose is not None:
-        await here.engine.write(partial(looks.look, person=actor.id, issue=issue, purpose=purpose.strip(), now=here.now()))
+        await here.engine.write(
+            partial(looks.look, person=actor.id, issue=issue, purpose=purpose.strip(), now=here.now())
+        )
     rows = await here.engine.read(lambda conn: read.voices_of(conn, found.issue))
     return answer({"people": [_person(here.ring, row, found.issue.proposer, purpose is not None) for row in rows]})
 
@@ -152,7 +199,13 @@ def _person(ring: Any, row: Any, proposer: str, opened: bool) -> dict[str, Any]:
     shown = {"name": name, "phone": phone, "address": address}
     if not opened:
         shown = {"name": mask_name(name) if name else "", "phone": mask_phone(phone) if phone else "", "address": ""}
-    return {"voice": row["id"], "proposer": row["id"] == proposer, "verified": row["verified"], "channel": row["channel"], **shown}
+    return {
+        "voice": row["id"],
+        "proposer": row["id"] == proposer,
+        "verified": row["verified"],
+        "channel": row["channel"],
+        **shown,
+    }
 
 
 async def progress(request: Request, code: str) -> Response:
@@ -164,7 +217,10 @@ async def progress(request: Request, code: str) -> Response:
         raise Refused("no_such_code", 404, "没有这个查询码,请核对。", "There is no such query code: please check it.")
     lines = await here.engine.read(lambda conn: read.timeline(conn, ANYONE, found.issue))
     seen = sight.seen_by(ANYONE, found.issue, found.row, here.now())
-    bare = {name: seen[name] for name in ("id", "step", "state", "submitted_at", "due_at", "overdue", "lead_unit", "closing", "ended_at")}
+    bare = {
+        name: seen[name]
+        for name in ("id", "step", "state", "submitted_at", "due_at", "overdue", "lead_unit", "closing", "ended_at")
+    }
     return answer(bare | {"entries": [{k: line[k] for k in ("move", "at", "to", "unit")} for line in lines]})
 
 
@@ -183,7 +239,9 @@ def health() -> APIRouter:
     @routes.get("/readyz", summary="就绪 ready: the database answers and its tables are of this version")
     async def readyz(request: Request) -> dict[str, str]:
         if await office(request).engine.read(migrate.is_behind):
-            raise Refused("not_ready", 503, "数据库结构需要升级:liuti migrate。", "The database is behind: run `liuti migrate`.")
+            raise Refused(
+                "not_ready", 503, "数据库结构需要升级:liuti migrate。", "The database is behind: run `liuti migrate`."
+            )
         return {"status": "ready"}
 
     return routes

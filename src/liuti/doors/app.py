@@ -67,7 +67,14 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
                 await watching
             await engine.close()
 
-    app = FastAPI(title="liuti 六题", version=__version__, lifespan=life, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(
+        title="liuti 六题",
+        version=__version__,
+        lifespan=life,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
     app.add_middleware(Hardened)
     problems.install(app)
     for door in (moves.router(), api.router(), account.router(), api.health(), pages.router()):

@@ -77,7 +77,9 @@ async def _of_secret(here: Office, secret: str) -> Actor:
 
 
 def not_ours() -> Refused:
-    return Refused("sign_in", 401, "登录已失效或凭证无效,请重新登录。", "This pass is not valid (any more): please sign in.")
+    return Refused(
+        "sign_in", 401, "登录已失效或凭证无效,请重新登录。", "This pass is not valid (any more): please sign in."
+    )
 
 
 def _same_site(request: Request) -> None:

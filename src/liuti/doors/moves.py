@@ -17,7 +17,14 @@ from liuti.store import read
 from liuti.store.act import Receipt
 
 TAGS = ("propose", "select", "claim", "solve", "supervise", "evaluate")
-STATUS = {401: "sign in first", 403: "not yours", 404: "not there", 409: "not now", 412: "stale If-Match", 422: "a rule"}
+STATUS = {
+    401: "sign in first",
+    403: "not yours",
+    404: "not there",
+    409: "not now",
+    412: "stale If-Match",
+    422: "a rule",
+}
 
 
 def routed(move: Move) -> bool:
@@ -179,5 +186,3 @@ def _responses(move: Move, done: int) -> dict[int | str, dict[str, Any]]:
         found[status] = {"description": words, **problem}
     found[413] = {"description": "too large", **problem}
     return found
-
-

@@ -72,10 +72,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Response:
-        LOG.exception("unforeseen", path=request.url.path, exc_info=error)
+        LOG.error("unforeseen", path=request.url.path, exc_info=error)
         zh, en = "系统出现故障,已记录,请稍后重试。", "Something broke and was logged: please try again later."
         return answer(request, Refused("fault", 500, zh, en))
 
 
 def _code(status: int) -> str:
-    return {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported"}.get(status, "bad_request")
+    return {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported"}.get(
+        status, "bad_request"
+    )

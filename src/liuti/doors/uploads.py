@@ -50,9 +50,7 @@ async def _keep(request: Request, upload: UploadFile) -> dict[str, Any]:
     raw = await upload.read(policy.max_bytes + 1)
     if len(raw) > policy.max_bytes:
         raise too_large(policy.max_bytes)
-    limits = replace(
-        FileLimits(), image_bytes=policy.max_bytes, pdf_bytes=policy.max_bytes, pixels=policy.max_pixels
-    )
+    limits = replace(FileLimits(), image_bytes=policy.max_bytes, pdf_bytes=policy.max_bytes, pixels=policy.max_pixels)
     accepted = await asyncio.to_thread(accept, raw, upload.filename or "", limits)
     if accepted.media_type not in policy.types:
         raise Refused("file_type", 422, "本地区不接收此类文件。", "This kind of file is not taken here.", "files")

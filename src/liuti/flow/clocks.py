@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from liuti.flow.calendar import Calendar, Due, Span, Unit
 from liuti.flow.issue import Issue, Timer
-from liuti.flow.words import CLOCK_STEP, ENDS, HASTE, PAUSING, Clock, Kind, Lane, Step
+from liuti.flow.words import CLOCK_STEP, ENDS, HASTE, PAUSING, Clock, Kind, Lane, Step, Urgency
 
 if TYPE_CHECKING:
     from liuti.flow.kernel import Case
@@ -67,7 +67,8 @@ def _first_due(case: Case, clock: Clock) -> tuple[Due, str]:
     policy, calendar, issue = case.world.policy, case.world.calendar, case.issue
     if case.until is not None and clock in (Clock.HOLD, Clock.SELECT, Clock.SOLVE):
         return Due(case.until, provisional=False), "until"
-    if clock is Clock.SOLVE and issue.kind is Kind.CONSULT and issue.lane is Lane.DIRECT:
+    consults = issue.kind is Kind.CONSULT and issue.urgency is not Urgency.URGENT
+    if clock is Clock.SOLVE and consults and issue.lane is Lane.DIRECT:
         return _same_day(issue, case.now, case.world), "same_day"
     span = policy.span(clock, issue.urgency)
     return calendar.due(case.now, span), str(span)
@@ -115,6 +116,7 @@ def leave(case: Case, came_from: Step, to: Step) -> None:
         _change(
             case.issue, lambda t: _stopped(t, now) if CLOCK_STEP.get(t.clock) is came_from else _resumed(t, now, world)
         )
+        _together(case)
     else:
         _change(case.issue, lambda t: _stopped(t, now) if CLOCK_STEP.get(t.clock) is came_from else t)
     if to in ENDS:
@@ -166,10 +168,18 @@ def revive(case: Case, clock: Clock) -> None:
     last = case.issue.latest(clock)
     if last is None or last.stopped is None:
         return
-    again = _shifted(last, last.stopped, case.now, case.world)
-    if again.next is None:
+    since, rested = last.stopped, last
+    if last.pauses and last.pauses[-1][1] == last.stopped:  # it was paused when it stopped: one pause, from there
+        since, rested = last.pauses[-1][0], replace(last, pauses=last.pauses[:-1])
+    again = _shifted(rested, since, case.now, case.world)
+    if again.next is None and not (again.red or again.warned):
+        paused = sum((until - since for since, until in again.pauses), timedelta())
+        warn = _warning(case.world, again.started + paused, again.due, again.length)
+        again = replace(again, next=max(case.now, warn))
+    elif again.next is None:
         again = replace(again, next=_next_moment(again, case.world, case.now))
     _change(case.issue, lambda t: again if t is last else t)
+    _together(case)
 
 
 def credit(case: Case, clock: Clock, since: datetime) -> None:
@@ -178,6 +188,14 @@ def credit(case: Case, clock: Clock, since: datetime) -> None:
     if timer is not None:
         since = max(since, timer.started)
         _change(case.issue, lambda t: _shifted(t, since, case.now, case.world) if t is timer else t)
+        _together(case)
+
+
+def _together(case: Case) -> None:
+    """A direct issue is due on one date: OVERALL follows SOLVE though its own rest is counted in calendar days."""
+    solve, overall = case.issue.timer(Clock.SOLVE), case.issue.timer(Clock.OVERALL)
+    if case.issue.lane is Lane.DIRECT and solve is not None and overall is not None:
+        _swap(case, overall, _moved(case, overall, solve.due))
 
 
 def set_due(case: Case, clock: Clock, due: datetime, days: int = 0) -> None:
@@ -203,9 +221,10 @@ def extend_overall(case: Case) -> None:
     if timer is not None:
         first = case.world.calendar.due(timer.started, spans.overall_topic).at
         most = case.world.calendar.due(timer.started, Span(spans.overall_most, "d")).at
-        due = min(timer.due + timedelta(days=spans.overall_more), max(most, first))
-        if due > timer.due:
-            set_due(case, Clock.OVERALL, due, (due - timer.due).days)
+        # By what was granted, not by the date: a pause that moved the due time uses up none of it.
+        days = min(spans.overall_more, (most - first).days - timer.extended)
+        if days > 0:
+            set_due(case, Clock.OVERALL, timer.due + timedelta(days=days), days)
 
 
 def hasten(case: Case) -> None:

@@ -28,7 +28,6 @@ from liuti.flow.parts import (
 )  # fmt: skip
 from liuti.flow.words import Clock, Closing, Relation, Role, Step
 
-UNRESOLVED = frozenset({Closing.EXPLAINED, Closing.TERMINATED})
 BAD = 2
 ENDED = (Step.CLOSED, Step.REJECTED)
 
@@ -63,6 +62,13 @@ def not_rated_yet(case: Case) -> bool:
     return not case.facts.rated
 
 
+@again
+def still_to_be_rated(case: Case) -> bool:
+    """此题评价期已结束。
+    The time to rate this issue is over: it closed with a result."""
+    return case.issue.step is not Step.CLOSED or case.issue.ended_from is not Step.EVALUATE
+
+
 @rule
 def gives_a_level(case: Case) -> bool | Fault:
     """请选择1到5的评价等级。
@@ -95,7 +101,7 @@ def in_the_rating_time(case: Case) -> bool | Fault:
     issue, days = case.issue, case.world.policy.limits.explained_rate_days
     if issue.step is Step.EVALUATE:
         return True
-    fit = issue.closing in UNRESOLVED and issue.ended is not None and case.now <= issue.ended + timedelta(days=days)
+    fit = issue.ended is not None and case.now <= issue.ended + timedelta(days=days)
     return fit or Fault(days=days)
 
 
@@ -178,6 +184,8 @@ def only_after_the_redos(case: Case) -> bool:
 
 def redo(case: Case) -> None:
     case.issue.redos += 1
+    if not case.issue.wants_contact:
+        case.keeps.add(Clock.BAD_REVIEW)
 
 
 def escalate(case: Case) -> None:
@@ -370,7 +378,7 @@ def exclude(case: Case) -> None:
 MOVES = (
     Move(
         39, "rate", "评题", "rate", (Step.EVALUATE, Step.CLOSED), (Relation.VOICE, Role.CALLER), (), Rating,
-        duties=(caller_is_outside,), agains=(not_rated_yet,),
+        duties=(caller_is_outside,), agains=(still_to_be_rated, not_rated_yet),
         guards=(outcome_is_the_callers, gives_a_level, was_invited, in_the_rating_time), needs=(Need.RATED,), does=rate,
         stops=(Clock.CALLBACK,),
     ),

@@ -212,7 +212,7 @@ class Publication(Form):
 
     words: ClassVar[tuple[str, ...]] = ("reason",)
     example: ClassVar[dict[str, Any]] = {"snapshot": {}, "reason": "群众反映集中,条件成熟。"}
-    snapshot: dict[str, Any] = {}
+    snapshot: dict[str, Any] = Field(default_factory=dict)
     recommended: bool = True
     reason: str = ""
 

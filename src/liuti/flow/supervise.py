@@ -47,8 +47,12 @@ def fail_check(case: Case) -> None:
     """Back to the unit; the time under review was not the unit's; three failures propose an interview."""
     issue = case.issue
     issue.check_fails += 1
+    review = issue.timer(Clock.REVIEW)
     for clock in (Clock.SOLVE, Clock.OVERALL):
-        clocks.revive(case, clock)
+        last = issue.latest(clock)
+        # After a redo they had stopped with the first result: this review did not hold them up.
+        if review is not None and last is not None and last.stopped == review.started:
+            clocks.revive(case, clock)
     if issue.check_fails == case.world.policy.limits.fails_to_interview:
         issue.interviews += 1
         case.noted["interview"] = "proposed"

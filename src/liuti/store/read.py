@@ -9,7 +9,19 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import json
-from sqlalchemy import ColumnElement, Connection, RowMapping, String, bindparam, func, literal, or_, select, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    String,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 
 from liuti.flow import sight
 from liuti.flow.issue import Issue
@@ -21,7 +33,15 @@ from liuti.store.tables import Moment, assignments, contacts, entries, files, gr
 
 STATE = json.Decoder(Issue)
 MOST = 100
-_SHOWN = (issues.c.id, issues.c.state, issues.c.title, issues.c.body, issues.c.place, issues.c.query_code, issues.c.deadline)
+_SHOWN = (
+    issues.c.id,
+    issues.c.state,
+    issues.c.title,
+    issues.c.body,
+    issues.c.place,
+    issues.c.query_code,
+    issues.c.deadline,
+)
 _ONE = select(*_SHOWN).where(issues.c.id == bindparam("id"))
 _BY_CODE = select(*_SHOWN).where(issues.c.query_code == bindparam("code"))
 
@@ -145,7 +165,13 @@ def _after(wish: Wish) -> ColumnElement[bool]:
     try:
         deadline, last = json.decode(base64.urlsafe_b64decode(wish.cursor.encode()), type=tuple[datetime | None, str])
     except ValueError as error:
-        raise Refused("bad_cursor", 422, "翻页标记无效,请从头查起。", "This cursor is not ours: start from the first page.", "cursor") from error
+        raise Refused(
+            "bad_cursor",
+            422,
+            "翻页标记无效,请从头查起。",
+            "This cursor is not ours: start from the first page.",
+            "cursor",
+        ) from error
     if not wish.by_deadline or deadline is None:
         return issues.c.id < last
     at = bindparam("after_at", deadline, type_=Moment)
@@ -220,5 +246,3 @@ _COUNTS = union_all(
 def counts(conn: Connection) -> dict[str, int]:
     """How many issues stand at each step, counted up to 1000: a page must not grow with the table."""
     return {row.step: row.n for row in conn.execute(_COUNTS)}
-
-

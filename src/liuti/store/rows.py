@@ -16,7 +16,6 @@ from liuti.store.facts import person_of
 from liuti.store.tables import assignments, contacts, files, issues, ratings, voices
 from liuti.store.vault import KeyRing
 
-
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """The deadline of an issue without a running clock: it sorts last."""
 
