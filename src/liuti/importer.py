@@ -101,7 +101,7 @@ async def import_file(
     Reads in the event loop, so it wants a program of its own. Raises SheetUnfit when file and map do not fit together.
     """
     started, counts = perf_counter(), {"new": 0, "known": 0, "bad": 0}
-    if bad_path.resolve() == path.resolve():
+    if _same_file(bad_path, path):
         raise SheetUnfit("错误行文件不能就是导入文件", "the file of bad rows cannot be the file itself")
     with opened(path) as sheet:
         places = placed(sheet.names, columns)
@@ -118,6 +118,10 @@ async def import_file(
                 done += len(rows)
                 progress(done, sheet.total)
     return Outcome(**counts, seconds=perf_counter() - started)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
@@ -250,7 +254,7 @@ def _form(words: Mapping[str, str], reported: object, policy: Policy, now: datet
         "place": words.get("place") or UNKNOWN,
         "contact": {part: words.get(part, "") for part in ("name", "phone", "address")},
     }
-    if not text_of(reported) == "":
+    if text_of(reported):
         form["reported_at"] = moment(reported, ZoneInfo(policy.hours.zone), now)
     form |= {field: words[field] for field in ("grid", "against") if words.get(field)}
     if kind := words.get("kind"):

@@ -15,6 +15,7 @@ from sqlalchemy import (
     RowMapping,
     String,
     bindparam,
+    false,
     func,
     literal,
     or_,
@@ -148,7 +149,7 @@ def _narrow(conn: Connection, actor: Actor, wish: Wish) -> list[ColumnElement[bo
         where.append(_mine(actor))
     if wish.q:
         holds = search.condition(conn.dialect.name, wish.q)
-        where.append(holds if holds is not None else literal(False))
+        where.append(holds if holds is not None else false())
     return where
 
 
