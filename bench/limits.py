@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.story import MANY, Tried
-from liuti.flow.words import Relation, Role
 from tests.postgres import pgbench_path
 
 STATE = 2_000
@@ -21,7 +20,8 @@ STATE = 2_000
 ENTRY = 600
 CLIENTS = 8
 
-_TABLES = f"""
+TABLES = f"""
+DROP TABLE IF EXISTS b_issues, b_entries, b_letters;
 CREATE TABLE b_issues (id integer PRIMARY KEY, version integer NOT NULL, due timestamptz, state text NOT NULL);
 CREATE TABLE b_entries (issue integer, version integer, at timestamptz, facts text, seal text, PRIMARY KEY (issue, version));
 CREATE TABLE b_letters (id bigserial PRIMARY KEY, issue integer, event text, recipient text, next_at timestamptz);
@@ -30,8 +30,7 @@ INSERT INTO b_issues SELECT n, 1, now(), repeat('x', {STATE}) FROM generate_seri
 """
 _R3W = f"""\\set id random(1, {MANY})
 BEGIN;
-SELECT version, state FROM b_issues WHERE id = :id FOR UPDATE;
-\\gset
+SELECT version, state FROM b_issues WHERE id = :id FOR UPDATE \\gset
 UPDATE b_issues SET version = version + 1, due = now(), state = :words WHERE id = :id AND version = :version;
 INSERT INTO b_entries VALUES (:id, :version, now(), :entry, :digest);
 INSERT INTO b_letters (issue, event, recipient, next_at) VALUES (:id, 'progress', 'voice:1', now());
@@ -44,17 +43,15 @@ class NoLimit(RuntimeError):
 
 
 class Pgbench:
-    """Row lock, update, entry, letter, commit: 8 clients of PostgreSQL's own measuring program, nothing of ours."""
+    """What `TABLES` made is worked on: row lock, update, entry, letter, commit: 8 clients of PostgreSQL's own measuring program, nothing of ours."""
 
     def __init__(self, address: str, folder: Path, seconds: int) -> None:
         program = pgbench_path()
         if program is None:
             raise NoLimit("this PostgreSQL has no pgbench: apt-get install postgresql-contrib")
         self._program, self._address, self._seconds = program, address, seconds
-        self._tables, self._script = folder / "tables.sql", folder / "r3w.sql"
-        self._tables.write_text(_TABLES)
-        self._script.write_text(_R3W.replace("\nSELECT version", "\nSELECT version").replace(";\n\\gset", " \\gset"))
-        self._made = False
+        self._script = folder / "r3w.sql"
+        self._script.write_text(_R3W)
 
     def rate(self) -> float:
         """Transactions a second."""
@@ -69,12 +66,6 @@ class Pgbench:
         if ran.returncode or found is None:
             raise NoLimit(f"pgbench failed: {ran.stderr.strip()[-500:]}")
         return float(found[1])
-
-    @property
-    def tables(self) -> str:
-        """The statements that make what `rate` works on."""
-        return _TABLES
-
 
 def sqlite_thread(path: Path, seconds: float) -> float:
     """Moves a second of one thread of the standard library: a read, three writes and a commit with fsync each."""
@@ -139,6 +130,3 @@ def plain_table(tried: list[Tried]) -> tuple[Plain, list[tuple[Mapping[str, Any]
 
 def _guard(wanted: frozenset[str]) -> Callable[[frozenset[str]], bool]:
     return lambda roles: not wanted.isdisjoint(roles)
-
-
-NAMED = frozenset(Role) | frozenset(Relation)

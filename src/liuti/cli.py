@@ -44,6 +44,23 @@ def settings(**given: Any) -> Settings:
         raise fail(words.zh, words.en) from None
 
 
+def _policy_of(chosen: Settings) -> None:
+    """Say what is wrong with the policy file, line by line, before anything starts."""
+    from liuti.policy import PolicyError, load
+
+    try:
+        if words := chosen.policy_words():
+            load(words)
+    except PolicyError as error:
+        raise fail(
+            f"政策文件有误 {chosen.policy_file}:\n{error}", "The policy file is at fault, see the lines above."
+        ) from None
+    except OSError:
+        raise fail(
+            f"读不到政策文件 {chosen.policy_file}", f"The policy file {chosen.policy_file} cannot be read."
+        ) from None
+
+
 # -- to try it -----------------------------------------------------------------------------------------------------
 
 
@@ -104,6 +121,7 @@ def _serve(chosen: Settings, host: str, port: int, *, workers: int = 1, with_wor
 
     from liuti.store import migrate as migrations
 
+    _policy_of(chosen)
     if migrations.pending(chosen.database_url):
         raise fail("数据库结构需要升级,请先运行 liuti migrate。", "The database is behind: run `liuti migrate` first.")
     if workers > 1:
@@ -163,11 +181,21 @@ async def _work(chosen: Settings, stop: asyncio.Event) -> None:
 @app.command()
 def migrate(database_url: Url = None) -> None:
     """Bring the tables to this version; safe to run from several places at once."""
+    from liuti import office
     from liuti.store import migrate as migrations
 
-    url = database_url or settings().database_url
-    migrations.upgrade(url)
-    OUT.print(f"数据库结构已是最新:{migrations.current(url)}  the tables are up to date", highlight=False)
+    chosen = settings(database_url=database_url)
+    _policy_of(chosen)
+    migrations.upgrade(chosen.database_url)
+    version = 0
+
+    def keep() -> None:
+        nonlocal version
+        version = office.keep_policy(chosen)
+
+    _done(keep)
+    shown = f"数据库结构 {migrations.current(chosen.database_url)},政策第 {version} 版  tables up to date, policy {version} kept"
+    OUT.print(shown, highlight=False)
 
 
 @app.command("import")
@@ -269,6 +297,19 @@ def key() -> None:
     from liuti.settings import new_key
 
     print(new_key())
+
+
+@app.command()
+def rotate(database_url: Url = None) -> None:
+    """Seal every contact with the newest of LIUTI_KEYS; afterwards the old key is needed for look-ups only."""
+    from rich.progress import Progress
+
+    from liuti import office
+
+    with Progress(console=ERR, transient=True) as bar:
+        task = bar.add_task("更换密钥 rotating", total=None)
+        turned = office.rotate(settings(database_url=database_url), lambda n: bar.update(task, completed=n))
+    OUT.print(f"{turned} 个联系方式已换新钥  {turned} contacts sealed anew", highlight=False)
 
 
 @app.command()

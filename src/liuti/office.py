@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
-from liuti import importer
+from liuti import importer, policy
 from liuti.flow.kernel import Refused
 from liuti.flow.table import FLOW
 from liuti.flow.words import Channel, Role
 from liuti.settings import Settings
 from liuti.store import passes, people
 from liuti.store.act import Desk
+from liuti.store.contacts import rotate_some
 from liuti.store.engine import Blocking, open_engine
 from liuti.store.ids import uuid7
-from liuti.store.world import import_notice
+from liuti.store.world import import_notice, register_policy
 from liuti.store.worlds import Worlds
 
 NOT_THERE = Refused("no_such_person", 404, "没有这个账号。", "There is no such login.")
@@ -84,3 +86,21 @@ async def import_rows(settings: Settings, path: Path, source: str, columns: str 
     finally:
         await engine.close()
     Console().print(importer.render(outcome, bad))
+
+
+def keep_policy(settings: Settings) -> int:
+    """Register the policy in force under its version, so that a clock's policy can be read years later."""
+    words = settings.policy_words() or policy.default_words()
+    with Blocking(settings.database_url) as engine:
+        return engine.write(partial(register_policy, words=words, now=datetime.now(UTC)))
+
+
+def rotate(settings: Settings, shown: Callable[[int], None]) -> int:
+    """Seal every contact anew with the newest key, a batch at a time; how many. Safe to break off and run again."""
+    ring, after, turned = settings.ring(), "", 0
+    with Blocking(settings.database_url) as engine:
+        while (step := engine.write(partial(rotate_some, ring=ring, after=after))) is not None:
+            after, done = step
+            turned += done
+            shown(turned)
+    return turned

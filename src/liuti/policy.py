@@ -178,7 +178,12 @@ def pattern(words: Iterable[str]) -> re.Pattern[str]:
 @cache
 def default() -> Policy:
     """The policy shipped with the package."""
-    return load(files("liuti").joinpath("policy.toml").read_text("utf-8"))
+    return load(default_words())
+
+
+def default_words() -> str:
+    """The file of that policy, as a district would copy it."""
+    return files("liuti").joinpath("policy.toml").read_text("utf-8")
 
 
 def load(text: str) -> Policy:

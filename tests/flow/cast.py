@@ -27,6 +27,8 @@ Doc = dict[str, Any]
 POLICY = policy.default()
 CALENDAR = Calendar(notices())
 WORLD = World(POLICY, CALENDAR)
+GUESSING = World(POLICY, Calendar(notice for notice in notices() if notice.year < 2026))
+"""Before the notice for 2026 was known."""
 START = datetime(2026, 11, 2, 2, 0, tzinfo=UTC)
 """Monday 2 November 2026, 10:00 in Shanghai; no holiday before the end of the year."""
 
@@ -102,7 +104,9 @@ class Story:
     """Facts that are otherwise than the story would have them."""
     trail: tuple[Decision, ...] = ()
 
-    def act(self, who: Actor | str, move: str, form: Mapping[str, Any] | None = None, *, follow: bool = True) -> Decision:
+    def act(
+        self, who: Actor | str, move: str, form: Mapping[str, Any] | None = None, *, follow: bool = True
+    ) -> Decision:
         """Make the move, with the form of the cast unless another is given, and what follows at once; or Refused."""
         actor = self.who(who)
         given = dict(form) if form is not None else good(self, move)
@@ -419,10 +423,13 @@ def at(step: Step, lane: Lane = Lane.TOPIC) -> Story:
     return _at(step, lane).copy()
 
 
-def under_appeal(step: Step, lane: Lane = Lane.TOPIC) -> Story:
-    """An issue standing there while the proposer's appeal against an earlier refusal waits for the team."""
+def under_appeal(step: Step, lane: Lane = Lane.TOPIC, world: World = WORLD) -> Story:
+    """An issue standing there while the proposer's appeal against an earlier refusal waits for the team; the appeal
+    was made in that world."""
     story = rejected(submitted(voices=1 if step is Step.WITHDRAWN else 2))
+    story.world = world
     story.act("proposer", "appeal")
+    story.world = WORLD
     if step is not Step.REJECTED:
         story.act("inspector_2", "reopen")
         onward(step, lane, story)
@@ -441,9 +448,7 @@ def without(guard: Guard, move: str) -> Flow:
         return tuple(g for g in guards if g is not guard)
 
     signers = tuple(replace(s, duties=less(s.duties)) for s in row.asks_of)
-    bare = replace(
-        row, duties=less(row.duties), agains=less(row.agains), guards=less(row.guards), asks_of=signers
-    )
+    bare = replace(row, duties=less(row.duties), agains=less(row.agains), guards=less(row.guards), asks_of=signers)
     assert bare != row, f"{move} has no {guard.code}"
     return Flow([bare if m is row else m for m in FLOW.moves.values()])
 

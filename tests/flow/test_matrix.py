@@ -15,6 +15,7 @@ from liuti.flow.words import ENDS, OPEN, Clock, Lane, Role, Step
 from tests.flow.cast import (
     ASSIST,
     CLOCK,
+    GUESSING,
     LEAD,
     Doc,
     Story,
@@ -281,12 +282,16 @@ def _overdue(step: Step) -> Iterator[Try]:
     yield Try(story.until(story.timer(clock).due, strike=False), {"clock": clock})
 
 
+def _recompute(step: Step) -> Iterator[Try]:
+    yield Try(under_appeal(step, world=GUESSING))
+
+
 def _grant(step: Step) -> Iterator[Try]:
-    yield Try(under_appeal(step))
+    yield Try(under_appeal(step), follow=True)
     for ask in ASKED.get(step, ()):
         story = ask()
         assert story.issue.step is step
-        yield Try(story, {"request": story.issue.asks[-1].id, "reason": "情况属实。"})
+        yield Try(story, {"request": story.issue.asks[-1].id, "reason": "情况属实。"}, follow=True)
 
 
 def _asked(step: Step, who: str, move: str, *, lane: Lane = Lane.TOPIC, **changes: object) -> Callable[[], Story]:
@@ -371,7 +376,7 @@ READY: dict[str, Callable[[Step], Iterator[Try]]] = {
     "designate": _designate, "handover": _handover, "approve_plan": _approve_plan, "submit_result": _submit_result,
     "resume": _resume, "pass_check": _pass_check, "rate": _rate, "redo": _redo, "escalate": _escalate, "close": _close,
     "appeal": _appeal, "reopen": _reopen, "urge": _urge, "respond": _respond, "settle": _settle,
-    "reclassify": _reclassify, "warn": _warn, "overdue": _overdue, "grant": _grant, "deny": _grant,
+    "reclassify": _reclassify, "warn": _warn, "overdue": _overdue, "grant": _grant, "recompute": _recompute, "deny": _grant,
 }  # fmt: skip
 
 
@@ -400,6 +405,8 @@ def _try_all(attempts: list[Try], persona: str, move: str) -> Answer:
     answer = Answer()
     for attempt in attempts:
         story = attempt.story.copy()
+        if persona == "inspector_same_unit" and not story.issue.lead_unit and story.issue.closing is not None:
+            continue  # closed (explained) never had a unit, so nobody is of it (matrix.txt, c)
         before = story.issue.step
         form = attempt.form
         if move == "rate" and form is not None and persona != "caller":
@@ -464,7 +471,11 @@ def test_every_persona_state_and_move_is_spoken_of() -> None:
 
 def test_the_numbers_of_the_rows_are_those_of_the_flow() -> None:
     text = Path(__file__).with_name("matrix.txt").read_text("utf-8")
-    rows = {line.split("|")[0].strip(): line.split("|")[4].strip() for line in text.splitlines() if line.count("|") == 4 and line[0] != "#"}
+    rows = {
+        line.split("|")[0].strip(): line.split("|")[4].strip()
+        for line in text.splitlines()
+        if line.count("|") == 4 and line[0] != "#"
+    }
     assert rows == {name: str(move.row) for name, move in FLOW.moves.items()} | {"grant": "two", "deny": "two"}
 
 

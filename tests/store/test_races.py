@@ -107,7 +107,7 @@ async def test_fifty_issues_and_sixteen_claimers_give_fifty_claims_and_no_fork(d
     total = sum(results, Counter[str]())
     assert total["won"] == TOPICS
     assert total.total() == TOPICS * CLAIMERS
-    assert set(total) <= {"won", "not_claimed_yet", "not_now", "below_cap"}
+    assert set(total) <= {"won", "wrong_step", "below_cap"}
     assert await unbroken(desks[1]) == TOPICS
     claims = select(func.count(), func.count(entries.c.issue_id.distinct())).where(entries.c.move == "claim")
     assert tuple(await desks[1].engine.read(lambda conn: conn.execute(claims).one())) == (TOPICS, TOPICS)
@@ -176,7 +176,7 @@ async def test_merging_a_into_b_and_b_into_a_at_once_loses_nothing_and_waits_for
 
     for (one, other), mine, theirs in zip(pairs, results[::2], results[1::2], strict=True):
         assert sorted((mine, theirs), key="won".__eq__)[1] == "won", (mine, theirs)
-        assert {mine, theirs} <= {"won", "lead_is_another_open_issue", "not_now"}
+        assert {mine, theirs} <= {"won", "lead_is_another_open_issue", "wrong_step"}
         merged, lead = (one, other) if mine == "won" else (other, one)
         await one_stands_for_both(desks[0], merged, lead)
     assert await unbroken(desks[0]) == len(found)
@@ -202,7 +202,7 @@ async def test_merging_round_in_a_ring_ends_and_keeps_every_voice(desks: list[De
     async with asyncio.timeout(20):
         results = await asyncio.gather(*acting)
 
-    assert set(results) <= {"won", "lead_is_another_open_issue", "not_now"}
+    assert set(results) <= {"won", "lead_is_another_open_issue", "wrong_step"}
     open_ones = select(issues.c.id).where(issues.c.step != "merged")
     standing = set(await desks[0].engine.read(lambda conn: conn.execute(open_ones).scalars().all()))
     assert all(standing & set(ring) for ring in rings)

@@ -70,7 +70,7 @@ def says_what(case: Case) -> bool | Fault:
 @rule
 def says_where(case: Case) -> bool | Fault:
     """请说明地点;涉及全区填「全区」,不清楚填 unknown。
-    Please say where: a place, 全区 for the whole district, or unknown."""
+    Please say where: a place, the whole district, or unknown."""
     return bool(case.form.place or case.form.grid) or _danger(case) or Fault(field="place")
 
 

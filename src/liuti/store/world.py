@@ -15,9 +15,11 @@ from liuti.store.tables import notices, policies
 
 
 def load_world(conn: Connection, policy_words: str | None = None) -> World:
-    """The given policy, else the newest that was registered, else the default; notices kept here win over packaged."""
-    words = policy_words or conn.execute(select(policies.c.words).order_by(policies.c.version.desc()).limit(1)).scalar()
-    policy = policies_.load(words) if words else policies_.default()
+    """The given policy, else the default, or a registered one that is newer; notices kept here win over packaged."""
+    policy = policies_.load(policy_words) if policy_words else policies_.default()
+    newer = select(policies.c.words).where(policies.c.version > policy.version).order_by(policies.c.version.desc())
+    if not policy_words and (words := conn.execute(newer.limit(1)).scalar()):
+        policy = policies_.load(words)
     known = {notice.year: notice for notice in packaged()}
     known |= {n.year: n for n in map(Notice.parse, conn.execute(select(notices.c.words)).scalars())}
     hours = policy.hours
