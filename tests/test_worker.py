@@ -1,0 +1,323 @@
+"""The worker and the clocks: each strikes once whoever comes first, one that fails holds up nobody, and it stops politely."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, insert, select
+from structlog.testing import capture_logs
+
+from liuti.flow.issue import Issue
+from liuti.flow.kernel import ANYONE
+from liuti.flow.table import FLOW
+from liuti.flow.words import Clock, Step
+from liuti.senders import ConsoleSender
+from liuti.store import ledger
+from liuti.store.act import Desk
+from liuti.store.engine import open_engine
+from liuti.store.tables import entries, letters
+from liuti.store.world import import_notice
+from liuti.store.worlds import Worlds
+from liuti.worker import Worker, stop_on_signals
+from tests.doors.conftest import town
+from tests.doors.town import NOTICE, SHANGHAI, Town, at
+
+__all__ = ["town"]
+
+LONG_RED = timedelta(days=30)
+
+
+def worker_of(town: Town, **more: Any) -> Worker:
+    return Worker(town.office.desk, ConsoleSender(lambda _line: None), town.clock, **more)
+
+
+async def swept(worker: Worker, town: Town) -> int:
+    """Everything that is due now, batch after batch."""
+    made = 0
+    while done := await worker.sweep_once(town.clock.now):
+        made += done
+    return made
+
+
+async def submitted(town: Town, many: int) -> list[str]:
+    form = {"text": "学院路口有一个大坑。", "place": "学院路", "notice_version": NOTICE}
+    desk = town.office.desk
+    return [(await desk.act(ANYONE, "submit", form, place=f"p{n}")).issue for n in range(many)]
+
+
+async def acts_of_time(town: Town) -> Counter[tuple[str, str]]:
+    """How often time made which move on which issue."""
+    found = select(entries.c.issue_id, entries.c.move).where(entries.c.role == "clock")
+    return Counter((row[0], row[1]) for row in await town.office.engine.read(lambda conn: conn.execute(found).all()))
+
+
+async def whole(town: Town) -> bool:
+    """Every chain verifies."""
+    return all(isinstance(n, int) for n in await town.office.engine.read(lambda conn: list(ledger.verify(conn))))
+
+
+# -- clocks strike -------------------------------------------------------------------------------------------------
+
+
+async def test_each_clock_strikes_once_though_four_workers_race_for_it(town: Town, database_url: str) -> None:
+    ids = await submitted(town, 60)
+    town.clock.now += timedelta(hours=25)
+    engines = [open_engine(database_url, pool=2) for _ in range(4)]
+    office = town.office
+    desks = [Desk(engine, FLOW, office.desk.world, office.ring, town.clock) for engine in engines]
+    racers = [Worker(desk, ConsoleSender(lambda _line: None), town.clock, batch=7) for desk in desks]
+    made = await asyncio.gather(*(swept(racer, town) for racer in racers))
+    for engine in engines:
+        await engine.close()
+    assert sum(made) == 120
+    assert await acts_of_time(town) == Counter({(i, move): 1 for i in ids for move in ("overdue", "urge")})
+    told = select(letters.c.issue_id, letters.c.event).where(letters.c.event.in_(["overdue", "urge"]))
+    rows = await office.engine.read(lambda conn: conn.execute(told).all())
+    assert Counter((r[0], r[1]) for r in rows) == Counter({(i, e): 1 for i in ids for e in ("overdue", "urge")})
+    assert await whole(town)
+
+
+async def test_nothing_strikes_before_its_time(town: Town) -> None:
+    await submitted(town, 1)
+    worker = worker_of(town)
+    assert await swept(worker, town) == 0
+    town.clock.now += timedelta(hours=18)
+    assert await swept(worker, town) == 1, "the warning, at three quarters of a day"
+    assert await swept(worker, town) == 0
+
+
+async def test_after_a_month_without_a_worker_nobody_is_warned_and_the_ladder_is_climbed_in_order(town: Town) -> None:
+    issue = await town.direct()
+    for move, form in (("sign", {}), ("contact", {"method": "phone", "result": "已联系。"})):
+        await town.does("officer_roads", move, form, issue)
+    worker = worker_of(town)
+    town.clock.now += LONG_RED  # Wednesday, 1 April, ten in the morning
+    await swept(worker, town)
+    assert (await acts_of_time(town)) == {(issue, "overdue"): 2, (issue, "urge"): 2}, "SOLVE and OVERALL, one rung each"
+
+    async def rungs() -> list[int]:
+        state = await town.state(issue)
+        return [timer.rung for clock in (Clock.SOLVE, Clock.OVERALL) if (timer := state.timer(clock)) is not None]
+
+    assert await rungs() == [1, 1]
+    town.clock.now = at("2026-04-03 17:00")
+    assert await swept(worker, town) == 0, "two working days to answer, counted from the urge and not from the due time"
+    town.clock.now = at("2026-04-03 17:30")
+    assert await swept(worker, town) == 2
+    assert await rungs() == [2, 2]
+    assert [o.signed for o in (await town.state(issue)).orders] == [None, None], "drafted, for an inspector to sign"
+    town.clock.now += LONG_RED
+    assert await swept(worker, town) == 2
+    assert await rungs() == [3, 3]
+    town.clock.now += 10 * LONG_RED
+    assert await swept(worker, town) == 0, "above the third rung stand people"
+
+
+async def test_a_supplement_lapses_a_suspension_ends_and_the_rating_time_closes(town: Town) -> None:
+    worker = worker_of(town)
+    unanswered = await town.submit()
+    await town.does("intake1", "ask_supplement", {"missing": ["地点"]}, unanswered)
+    rated_by_nobody = await town.direct_checked()
+    waiting = await town.direct()
+    await town.does("leader1", "suspend", {"cause": "season", "review": town.day(20), "evidence": "通知"}, waiting)
+    await town.does("inspector", "grant", {}, waiting)
+    town.clock.now = at("2026-03-09 17:30")
+    await swept(worker, town)
+    assert (await town.state(unanswered)).refusal == "no_supplement"
+    town.clock.now = at("2026-03-17 17:29")
+    await swept(worker, town)
+    assert (await town.state(rated_by_nobody)).step is Step.EVALUATE
+    town.clock.now += timedelta(minutes=1)
+    await swept(worker, town)
+    closed = await town.state(rated_by_nobody)
+    assert closed.step is Step.CLOSED and closed.verdict.rated == 0
+    assert (await town.state(waiting)).step is Step.SUSPENDED
+    town.clock.now = at("2026-03-22 17:30")
+    await swept(worker, town)
+    assert (await town.state(waiting)).step is Step.SOLVE
+    assert await swept(worker, town) == 0
+    assert await whole(town)
+
+
+# -- one that fails ------------------------------------------------------------------------------------------------
+
+
+async def test_one_issue_that_fails_is_put_off_and_the_rest_of_the_batch_goes_on(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await submitted(town, 5)
+    sick, desk, worker = ids[2], town.office.desk, worker_of(town)
+    decide = desk.flow.decide
+
+    def fails(issue: Issue, *given: Any, **more: Any) -> Any:
+        if issue.id == sick:
+            raise ZeroDivisionError("张三 13800138000")
+        return decide(issue, *given, **more)
+
+    town.clock.now += timedelta(hours=25)
+    with monkeypatch.context() as patched, capture_logs() as lines:
+        patched.setattr(desk.flow, "decide", fails)
+        assert await swept(worker, town) == 8
+        assert await swept(worker, town) == 0
+        town.clock.now += timedelta(seconds=31)
+        await swept(worker, town)
+    alerts = [line for line in lines if line.get("alert")]
+    assert [(a["issue"], a["times"], a["fault"]) for a in alerts] == [(sick, n, "ZeroDivisionError") for n in (1, 2)]
+    assert "13800138000" not in str(lines), "what an error says may be a person's"
+    town.clock.now += timedelta(seconds=31)
+    assert await swept(worker, town) == 0, "the second wait is twice as long"
+    town.clock.now += timedelta(seconds=31)
+    assert await swept(worker, town) == 2, "well again, it strikes at last"
+    assert await acts_of_time(town) == Counter({(i, move): 1 for i in ids for move in ("overdue", "urge")})
+
+
+async def test_what_the_database_refuses_undoes_one_issue_only(town: Town) -> None:
+    ids = await submitted(town, 5)
+    forked = ids[0]
+
+    def fork(conn: Connection) -> None:
+        row = dict(conn.execute(select(entries).where(entries.c.issue_id == forked)).mappings().one())
+        conn.execute(insert(entries), row | {"version": 2})
+
+    await town.office.engine.write(fork)
+    town.clock.now += timedelta(hours=25)
+    assert await swept(worker_of(town), town) == 8
+    assert {issue for issue, _ in await acts_of_time(town)} == set(ids[1:])
+
+
+async def test_when_the_database_is_away_no_issue_is_blamed(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    await submitted(town, 3)
+    town.clock.now += timedelta(hours=25)
+    worker = worker_of(town)
+
+    async def away(_fn: Callable[[Connection], Any]) -> Any:
+        raise ConnectionRefusedError
+
+    with monkeypatch.context() as patched:
+        for name in ("read", "write"):
+            patched.setattr(town.office.engine, name, away)
+        with pytest.raises(ConnectionRefusedError):
+            await worker.sweep_once(town.clock.now)
+    assert await swept(worker, town) == 6
+
+
+# -- due times that were guessed -----------------------------------------------------------------------------------
+
+NOTICE_2027 = """
+year = 2027
+source = "as a test has it"
+[[holiday]]
+name = "元旦"
+first = 2027-01-01
+last = 2027-01-05
+worked = [2027-01-09]
+"""
+
+
+async def test_23_a_guessed_due_time_is_counted_again_when_the_notice_of_its_year_is_imported(town: Town) -> None:
+    worlds = town.office.desk.world
+    assert isinstance(worlds, Worlds)
+    town.clock.now = at("2026-12-28 10:00")
+    issue = await town.submit()
+    sure = await town.submit()
+    form = {"unit": "roads", "category": "roads", "urgency": "complex"}
+    await town.does("intake1", "accept_direct", form, issue)
+    guessed = await town.timer(issue, "solve")
+    assert guessed["due_at"].astimezone(SHANGHAI) == at("2027-01-18 17:30"), "Monday to Friday, every one of them"
+    worker = worker_of(town, worlds=worlds)
+    with capture_logs() as lines:
+        assert await worker.recompute_once(town.clock.now) == 0
+    assert [line["issues"] for line in lines if line["event"] == "due_times_provisional" and line["alert"]] == [1]
+
+    await town.office.engine.write(lambda conn: import_notice(conn, NOTICE_2027, town.clock.now))
+    with capture_logs() as lines:
+        assert await worker.recompute_once(town.clock.now) == 1
+    assert not [line for line in lines if line.get("alert")]
+    # 1, 4 and 5 January are off now, and the Saturday 9 January is worked.
+    for clock in ("solve", "overall"):
+        assert (await town.timer(issue, clock))["due_at"].astimezone(SHANGHAI) == at("2027-01-20 17:30")
+    assert not any(timer.provisional for timer in (await town.state(issue)).timers)
+    assert (await town.moves(issue)).count("recompute") == 1
+    assert await town.letters(issue, "recompute") == ["unit:roads"]
+    assert await worker.recompute_once(town.clock.now) == 0
+    assert "recompute" not in await town.moves(sure)
+    assert await whole(town)
+
+
+async def test_what_was_red_by_a_guess_and_turns_out_not_to_be_late_is_red_no_more(town: Town) -> None:
+    worlds = town.office.desk.world
+    assert isinstance(worlds, Worlds)
+    town.clock.now = at("2026-12-28 10:00")
+    issue = await town.direct()
+    town.clock.now = at("2027-01-05 09:00")
+    worker = worker_of(town, worlds=worlds)
+    await swept(worker, town)
+    solve = (await town.state(issue)).timer(Clock.SOLVE)
+    assert solve is not None and solve.red, "due on Monday the 4th, by the guess"
+    await town.office.engine.write(lambda conn: import_notice(conn, NOTICE_2027, town.clock.now))
+    await worker.recompute_once(town.clock.now)
+    solve = (await town.state(issue)).timer(Clock.SOLVE)
+    assert solve is not None and not solve.red and solve.struck is not None
+    assert solve.due.astimezone(SHANGHAI) == at("2027-01-07 17:30")
+    assert await swept(worker, town) == 0
+    town.clock.now = at("2027-01-07 17:30")
+    await swept(worker, town)
+    solve = (await town.state(issue)).timer(Clock.SOLVE)
+    assert solve is not None and solve.red
+
+
+# -- running and stopping ------------------------------------------------------------------------------------------
+
+
+async def test_a_running_worker_strikes_when_woken_and_ends_soon_after_it_is_told_to(town: Town) -> None:
+    issue = (await submitted(town, 1))[0]
+    worker, stop = worker_of(town, pause=60.0), asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+    await asyncio.sleep(0.3)
+    town.clock.now += timedelta(hours=25)
+    worker.wake()
+    async with asyncio.timeout(10):
+        while (await town.state(issue)).version < 3:
+            await asyncio.sleep(0.02)
+        stop.set()
+        await running
+    assert await swept(worker, town) == 0
+
+
+async def test_a_worker_that_stumbles_gets_up_again(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    issue = (await submitted(town, 1))[0]
+    town.clock.now += timedelta(hours=25)
+    worker, stop, engine = worker_of(town, pause=0.01), asyncio.Event(), town.office.engine
+
+    async def away(_fn: Callable[[Connection], Any]) -> Any:
+        raise ConnectionRefusedError
+
+    with capture_logs() as lines:
+        with monkeypatch.context() as patched:
+            for name in ("read", "write"):
+                patched.setattr(engine, name, away)
+            running = asyncio.create_task(worker.run(stop))
+            await asyncio.sleep(0.1)
+        async with asyncio.timeout(10):
+            while (await town.state(issue)).version < 3:
+                await asyncio.sleep(0.02)
+            stop.set()
+            await running
+    assert any(line["event"] == "worker_stumbled" for line in lines)
+
+
+@pytest.mark.parametrize("heard", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_asks_the_worker_to_stop(heard: signal.Signals) -> None:
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    os.kill(os.getpid(), heard)
+    async with asyncio.timeout(5):
+        await stop.wait()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, "a second one ends it at once"
