@@ -146,7 +146,7 @@ def multiply(conn: Connection, issue: str, many: int = MANY) -> list[str]:
     for start in range(0, many, BATCH):
         numbered = enumerate(ids[start : start + BATCH], start)
         rows = [
-            row | {"id": one, "query_code": query_code(n.to_bytes(8, "big")), "state": row["state"].replace(issue, one)}
+            row | {"id": one, "query_code": query_code(n.to_bytes(4, "big") + bytes(4)), "state": row["state"].replace(issue, one)}
             for n, one in numbered
         ]
         conn.execute(insert(issues), rows)

@@ -15,52 +15,19 @@ from sqlalchemy import Connection, insert, select
 from structlog.testing import capture_logs
 
 from liuti.flow.issue import Issue
-from liuti.flow.kernel import ANYONE
 from liuti.flow.table import FLOW
 from liuti.flow.words import Clock, Step
 from liuti.senders import ConsoleSender
-from liuti.store import ledger
 from liuti.store.act import Desk
 from liuti.store.engine import open_engine
 from liuti.store.tables import entries, letters
-from liuti.store.world import import_notice
-from liuti.store.worlds import Worlds
 from liuti.worker import Worker, stop_on_signals
-from tests.doors.conftest import town
-from tests.doors.town import NOTICE, SHANGHAI, Town, at
+from tests.doors.town import Town, at
+from tests.working import acts_of_time, submitted, swept, town, whole, worker_of
 
 __all__ = ["town"]
 
 LONG_RED = timedelta(days=30)
-
-
-def worker_of(town: Town, **more: Any) -> Worker:
-    return Worker(town.office.desk, ConsoleSender(lambda _line: None), town.clock, **more)
-
-
-async def swept(worker: Worker, town: Town) -> int:
-    """Everything that is due now, batch after batch."""
-    made = 0
-    while done := await worker.sweep_once(town.clock.now):
-        made += done
-    return made
-
-
-async def submitted(town: Town, many: int) -> list[str]:
-    form = {"text": "学院路口有一个大坑。", "place": "学院路", "notice_version": NOTICE}
-    desk = town.office.desk
-    return [(await desk.act(ANYONE, "submit", form, place=f"p{n}")).issue for n in range(many)]
-
-
-async def acts_of_time(town: Town) -> Counter[tuple[str, str]]:
-    """How often time made which move on which issue."""
-    found = select(entries.c.issue_id, entries.c.move).where(entries.c.role == "clock")
-    return Counter((row[0], row[1]) for row in await town.office.engine.read(lambda conn: conn.execute(found).all()))
-
-
-async def whole(town: Town) -> bool:
-    """Every chain verifies."""
-    return all(isinstance(n, int) for n in await town.office.engine.read(lambda conn: list(ledger.verify(conn))))
 
 
 # -- clocks strike -------------------------------------------------------------------------------------------------
@@ -208,72 +175,12 @@ async def test_when_the_database_is_away_no_issue_is_blamed(town: Town, monkeypa
     assert await swept(worker, town) == 6
 
 
-# -- due times that were guessed -----------------------------------------------------------------------------------
-
-NOTICE_2027 = """
-year = 2027
-source = "as a test has it"
-[[holiday]]
-name = "元旦"
-first = 2027-01-01
-last = 2027-01-05
-worked = [2027-01-09]
-"""
-
-
-async def test_23_a_guessed_due_time_is_counted_again_when_the_notice_of_its_year_is_imported(town: Town) -> None:
-    worlds = town.office.desk.world
-    assert isinstance(worlds, Worlds)
-    town.clock.now = at("2026-12-28 10:00")
-    issue = await town.submit()
-    sure = await town.submit()
-    form = {"unit": "roads", "category": "roads", "urgency": "complex"}
-    await town.does("intake1", "accept_direct", form, issue)
-    guessed = await town.timer(issue, "solve")
-    assert guessed["due_at"].astimezone(SHANGHAI) == at("2027-01-18 17:30"), "Monday to Friday, every one of them"
-    worker = worker_of(town, worlds=worlds)
-    with capture_logs() as lines:
-        assert await worker.recompute_once(town.clock.now) == 0
-    assert [line["issues"] for line in lines if line["event"] == "due_times_provisional" and line["alert"]] == [1]
-
-    await town.office.engine.write(lambda conn: import_notice(conn, NOTICE_2027, town.clock.now))
-    with capture_logs() as lines:
-        assert await worker.recompute_once(town.clock.now) == 1
-    assert not [line for line in lines if line.get("alert")]
-    # 1, 4 and 5 January are off now, and the Saturday 9 January is worked.
-    for clock in ("solve", "overall"):
-        assert (await town.timer(issue, clock))["due_at"].astimezone(SHANGHAI) == at("2027-01-20 17:30")
-    assert not any(timer.provisional for timer in (await town.state(issue)).timers)
-    assert (await town.moves(issue)).count("recompute") == 1
-    assert await town.letters(issue, "recompute") == ["unit:roads"]
-    assert await worker.recompute_once(town.clock.now) == 0
-    assert "recompute" not in await town.moves(sure)
-    assert await whole(town)
-
-
-async def test_what_was_red_by_a_guess_and_turns_out_not_to_be_late_is_red_no_more(town: Town) -> None:
-    worlds = town.office.desk.world
-    assert isinstance(worlds, Worlds)
-    town.clock.now = at("2026-12-28 10:00")
-    issue = await town.direct()
-    town.clock.now = at("2027-01-05 09:00")
-    worker = worker_of(town, worlds=worlds)
-    await swept(worker, town)
-    solve = (await town.state(issue)).timer(Clock.SOLVE)
-    assert solve is not None and solve.red, "due on Monday the 4th, by the guess"
-    await town.office.engine.write(lambda conn: import_notice(conn, NOTICE_2027, town.clock.now))
-    await worker.recompute_once(town.clock.now)
-    solve = (await town.state(issue)).timer(Clock.SOLVE)
-    assert solve is not None and not solve.red and solve.struck is not None
-    assert solve.due.astimezone(SHANGHAI) == at("2027-01-07 17:30")
-    assert await swept(worker, town) == 0
-    town.clock.now = at("2027-01-07 17:30")
-    await swept(worker, town)
-    solve = (await town.state(issue)).timer(Clock.SOLVE)
-    assert solve is not None and solve.red
-
-
 # -- running and stopping ------------------------------------------------------------------------------------------
+
+
+async def struck(town: Town, issue: str) -> None:
+    while (await town.state(issue)).version < 3:  # noqa: ASYNC110 - the worker tells nobody
+        await asyncio.sleep(0.02)
 
 
 async def test_a_running_worker_strikes_when_woken_and_ends_soon_after_it_is_told_to(town: Town) -> None:
@@ -284,8 +191,7 @@ async def test_a_running_worker_strikes_when_woken_and_ends_soon_after_it_is_tol
     town.clock.now += timedelta(hours=25)
     worker.wake()
     async with asyncio.timeout(10):
-        while (await town.state(issue)).version < 3:
-            await asyncio.sleep(0.02)
+        await struck(town, issue)
         stop.set()
         await running
     assert await swept(worker, town) == 0
@@ -306,8 +212,7 @@ async def test_a_worker_that_stumbles_gets_up_again(town: Town, monkeypatch: pyt
             running = asyncio.create_task(worker.run(stop))
             await asyncio.sleep(0.1)
         async with asyncio.timeout(10):
-            while (await town.state(issue)).version < 3:
-                await asyncio.sleep(0.02)
+            await struck(town, issue)
             stop.set()
             await running
     assert any(line["event"] == "worker_stumbled" for line in lines)

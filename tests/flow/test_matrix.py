@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from liuti.flow.kernel import Refused
+from liuti.flow.kernel import CLOCK, Refused
 from liuti.flow.table import FLOW
 from liuti.flow.words import ENDS, OPEN, Clock, Lane, Role, Step
 from tests.flow.cast import (
     ASSIST,
-    CLOCK,
     GUESSING,
     LEAD,
     Doc,
@@ -27,13 +26,10 @@ from tests.flow.cast import (
     merged,
     rated_badly,
     redone_twice,
-    rejected,
     submitted,
-    tampered,
     to_solve,
     under_appeal,
     voted,
-    worked_out,
 )
 
 NEW = "new"

@@ -48,6 +48,11 @@ _SIDE = {
 
 def router() -> APIRouter:
     routes = APIRouter(prefix="/api/v1/issues")
+    submit = FLOW.moves["submit"]
+    routes.add_api_route(
+        "", _submit, methods=["POST"], status_code=201, tags=[tag_of(submit)], summary=f"{submit.zh} {submit.en}",
+        operation_id="submit", responses=_responses(submit, 201), openapi_extra=_extra(submit),
+    )  # fmt: skip
     for move in FLOW.moves.values():
         if not routed(move):
             continue
@@ -56,11 +61,6 @@ def router() -> APIRouter:
     answering = Move(0, "grant", "同意", "grant", tuple(Step), (Relation.OFFICIAL,), (), Answer)
     _hang(routes, answering)
     _hang(routes, Move(0, "deny", "不同意", "deny", tuple(Step), (Relation.OFFICIAL,), (), Answer))
-    submit = FLOW.moves["submit"]
-    routes.add_api_route(
-        "", _submit, methods=["POST"], status_code=201, tags=[tag_of(submit)], summary=f"{submit.zh} {submit.en}",
-        operation_id="submit", responses=_responses(submit, 201), openapi_extra=_extra(submit),
-    )  # fmt: skip
     return routes
 
 
