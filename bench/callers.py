@@ -17,6 +17,7 @@ from bench.story import OFFICER, PROGRESS, desk_on
 from liuti.store.act import Desk
 from liuti.store.engine import Engine, open_engine
 
+
 @dataclass(slots=True)
 class Errand:
     """What a process is to do: `callers` at once on the issues `ids`, for `seconds`."""

@@ -48,7 +48,9 @@ class _Line(asyncio.Protocol):
             self._transport.close()
             return
         self._key += 1
-        line = f"POST /api/v1/issues/{next(self._ids)}/progress HTTP/1.1\r\nIdempotency-Key: {self._name}-{self._key}\r\n"
+        line = (
+            f"POST /api/v1/issues/{next(self._ids)}/progress HTTP/1.1\r\nIdempotency-Key: {self._name}-{self._key}\r\n"
+        )
         self._transport.write(line.encode() + self._head)
 
     def data_received(self, data: bytes) -> None:

@@ -38,17 +38,13 @@ COMMIT;
 """
 
 
-class NoLimit(RuntimeError):
-    """A limit could not be measured; the text says why."""
-
-
 class Pgbench:
     """What `TABLES` made is worked on: row lock, update, entry, letter, commit: 8 clients of PostgreSQL's own measuring program, nothing of ours."""
 
     def __init__(self, address: str, folder: Path, seconds: int) -> None:
         program = pgbench_path()
         if program is None:
-            raise NoLimit("this PostgreSQL has no pgbench: apt-get install postgresql-contrib")
+            raise RuntimeError("this PostgreSQL has no pgbench: apt-get install postgresql-contrib")
         self._program, self._address, self._seconds = program, address, seconds
         self._script = folder / "r3w.sql"
         self._script.write_text(_R3W)
@@ -57,15 +53,27 @@ class Pgbench:
         """Transactions a second."""
         words = {"words": "y" * STATE, "entry": "z" * ENTRY, "digest": "0" * 64}
         given = [part for name, value in words.items() for part in ("-D", f"{name}={value}")]
-        command = [self._program, "--no-vacuum", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(self._seconds)]
+        command = [
+            self._program,
+            "--no-vacuum",
+            "-M",
+            "prepared",
+            "-c",
+            str(CLIENTS),
+            "-j",
+            "2",
+            "-T",
+            str(self._seconds),
+        ]
         ran = subprocess.run(
             [*command, *given, "-f", self._script, self._address],
             capture_output=True, text=True, check=False, timeout=self._seconds + 30, env={"PATH": os.defpath},
         )  # fmt: skip
         found = re.search(r"tps = ([\d.]+)", ran.stdout)
         if ran.returncode or found is None:
-            raise NoLimit(f"pgbench failed: {ran.stderr.strip()[-500:]}")
+            raise RuntimeError(f"pgbench failed: {ran.stderr.strip()[-500:]}")
         return float(found[1])
+
 
 def sqlite_thread(path: Path, seconds: float) -> float:
     """Moves a second of one thread of the standard library: a read, three writes and a commit with fsync each."""
@@ -93,7 +101,9 @@ def _moves(conn: sqlite3.Connection, seconds: float) -> float:
         issue = made * 7919 % MANY
         conn.execute("BEGIN IMMEDIATE")
         version, _ = conn.execute("SELECT version, state FROM b_issues WHERE id = ?", (issue,)).fetchone()
-        conn.execute("UPDATE b_issues SET version = ?, due = ?, state = ? WHERE id = ?", (version + 1, at, state, issue))
+        conn.execute(
+            "UPDATE b_issues SET version = ?, due = ?, state = ? WHERE id = ?", (version + 1, at, state, issue)
+        )
         conn.execute("INSERT INTO b_entries VALUES (?, ?, ?, ?, ?)", (issue, version + 1, at, facts, digest))
         conn.execute(
             "INSERT INTO b_letters (issue, event, recipient, next_at) VALUES (?, 'progress', 'voice:1', ?)", (issue, at)

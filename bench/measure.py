@@ -226,7 +226,9 @@ def table(lines: list[Line]) -> str:
         words.append((one.name, f"{one.value:,.0f}", one.unit, f"{one.limit:,.0f}", f"{one.ratio:.3f}", floor, *more))
     wide = [max(len(row[n]) for row in words) for n in range(len(words[0]))]
     return "\n".join(
-        "  ".join(part.ljust(w) if n in (0, 2) else part.rjust(w) for n, (part, w) in enumerate(zip(row, wide, strict=True)))
+        "  ".join(
+            part.ljust(w) if n in (0, 2) else part.rjust(w) for n, (part, w) in enumerate(zip(row, wide, strict=True))
+        )
         for row in words
     )
 
@@ -257,12 +259,17 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a short run; its ratios swing more")
     given = parser.parse_args()
     load = os.getloadavg()
-    print(f"measuring, {'under one minute' if given.quick else 'about two minutes'}; load before {load[0]:.2f}", file=sys.stderr)
+    print(
+        f"measuring, {'under one minute' if given.quick else 'about two minutes'}; load before {load[0]:.2f}",
+        file=sys.stderr,
+    )
     with _bounded(AT_MOST), tempfile.TemporaryDirectory(prefix="liuti-bench-") as folder:
         lines, server_version = measure(Path(folder), QUICK if given.quick else FULL)
     print(table(lines))
     about = machine(server_version, load)
-    print(f"\nload {load[0]:.2f} before, {about['load_after'][0]:.2f} after, {about['cores']} cores; PostgreSQL {server_version}")
+    print(
+        f"\nload {load[0]:.2f} before, {about['load_after'][0]:.2f} after, {about['cores']} cores; PostgreSQL {server_version}"
+    )
     if given.out is not None:
         rows = [{name: part for name, part in asdict(one).items() if part is not None} for one in lines]
         given.out.write_bytes(json.format(json.encode([*rows, about]), indent=1) + b"\n")

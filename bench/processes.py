@@ -72,7 +72,7 @@ def _hear(child: subprocess.Popen[str]) -> str:
     assert child.stdout is not None
     line = child.stdout.readline()
     if not line:
-        raise RuntimeError(f"{child.args} ended with {child.wait(10)} before it answered")
+        raise RuntimeError(f"a child ended with {child.wait(10)} before it answered")
     return line
 
 
@@ -92,7 +92,13 @@ def server(url: str, keys: str, folder: Path, workers: int) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    env = _env(LIUTI_DATABASE_URL=url, LIUTI_KEYS=keys, LIUTI_FILES_DIR=str(folder / "files"), LIUTI_POOL="8", LIUTI_LOG_LEVEL="error")
+    env = _env(
+        LIUTI_DATABASE_URL=url,
+        LIUTI_KEYS=keys,
+        LIUTI_FILES_DIR=str(folder / "files"),
+        LIUTI_POOL="8",
+        LIUTI_LOG_LEVEL="error",
+    )
     program = str(Path(sys.executable).with_name("liuti"))
     command = [program, "serve", "--host", "127.0.0.1", "--port", port, "--workers", str(workers)]
     with _program(command, env) as child:

@@ -99,7 +99,9 @@ class Walk:
         await self.engine.write(_staff)
         notice = self.desk.world().policy.notice.version
         words = {"text": "小区东门到公交站的路灯坏了一周，晚上很黑。", "place": "第四社区东门", "grid": "c04-1"}
-        first = await self._go(ANYONE, "submit", words | {"notice_version": notice, "contact": {"phone": "13800000000"}})
+        first = await self._go(
+            ANYONE, "submit", words | {"notice_version": notice, "contact": {"phone": "13800000000"}}
+        )
         self.issue = first.issue
         await self._go(INTAKE, "accept_topic", {"category": "lighting", "urgency": "general", "grid": "c04-1"})
         for voter in PANEL:
@@ -146,7 +148,12 @@ def multiply(conn: Connection, issue: str, many: int = MANY) -> list[str]:
     for start in range(0, many, BATCH):
         numbered = enumerate(ids[start : start + BATCH], start)
         rows = [
-            row | {"id": one, "query_code": query_code(n.to_bytes(4, "big") + bytes(4)), "state": row["state"].replace(issue, one)}
+            row
+            | {
+                "id": one,
+                "query_code": query_code(n.to_bytes(4, "big") + bytes(4)),
+                "state": row["state"].replace(issue, one),
+            }
             for n, one in numbered
         ]
         conn.execute(insert(issues), rows)

@@ -18,9 +18,10 @@ from liuti.flow.issue import Issue
 from liuti.flow.table import FLOW
 from liuti.flow.words import Clock, Step
 from liuti.senders import ConsoleSender
+from liuti.store import sweep
 from liuti.store.act import Desk
 from liuti.store.engine import open_engine
-from liuti.store.tables import entries, letters
+from liuti.store.tables import entries, issues, letters
 from liuti.worker import Worker, stop_on_signals
 from tests.doors.town import Town, at
 from tests.working import acts_of_time, submitted, swept, town, whole, worker_of
@@ -110,6 +111,42 @@ async def test_a_supplement_lapses_a_suspension_ends_and_the_rating_time_closes(
     await swept(worker, town)
     assert (await town.state(waiting)).step is Step.SOLVE
     assert await swept(worker, town) == 0
+    assert await whole(town)
+
+
+async def test_an_appeal_that_is_late_at_an_end_is_marked_and_then_left_to_people(town: Town) -> None:
+    issue = await town.submit()
+    await town.does("intake1", "reject", {"route": "judicial", "reason": "已由法院受理。"}, issue)
+    await town.does(issue, "appeal", {"reason": "与现场不符。"}, issue)
+    town.clock.now += LONG_RED
+    worker = worker_of(town)
+    assert await swept(worker, town) == 1
+    appeal = (await town.state(issue)).timer(Clock.APPEAL)
+    assert appeal is not None and appeal.red and appeal.next is None
+    town.clock.now += LONG_RED
+    assert await swept(worker, town) == 0, "row 45: nobody urges where nothing is open"
+
+
+async def test_a_batch_writes_what_one_by_one_would_write(town: Town) -> None:
+    ids = await submitted(town, 24)
+    town.clock.now += timedelta(hours=25)
+    engine, desk, now = town.office.engine, town.office.desk, town.clock.now
+    for issue in ids[:4]:
+        assert await engine.write(lambda conn: sweep.strike_one(conn, desk, issue, now)) == 2  # noqa: B023
+    assert await swept(worker_of(town), town) == 40
+
+    def rows(conn: Connection, issue: str) -> list[dict[str, Any]]:
+        own = {"id", "issue_id", "query_code", "state", "head", "seal", "previous", "recipient", "salt", "lead_issue"}
+        found = [
+            *conn.execute(select(issues).where(issues.c.id == issue)).mappings(),
+            *conn.execute(select(entries).where(entries.c.issue_id == issue).order_by(entries.c.version)).mappings(),
+            *conn.execute(select(letters).where(letters.c.issue_id == issue).order_by(letters.c.id)).mappings(),
+        ]
+        return [{name: value for name, value in row.items() if name not in own} for row in found]
+
+    alone = await engine.read(lambda conn: rows(conn, ids[0]))
+    for issue in ids[1:]:
+        assert await engine.read(lambda conn: rows(conn, issue)) == alone  # noqa: B023
     assert await whole(town)
 
 

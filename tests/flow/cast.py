@@ -98,6 +98,8 @@ class Story:
     lead: Issue | None = None
     """The other issue of a merge."""
     voices: tuple[str, ...] = ()
+    invited: tuple[str, ...] = ()
+    """Who was behind it when the round of ratings was opened."""
     rated: frozenset[tuple[str, int]] = frozenset()
     claims: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -193,12 +195,14 @@ class Story:
             units=UNITS,
             people=PEOPLE,
             lead=self.lead,
-            rater=rater if rater in self.voices else "",
+            rater=rater if rater in self.invited else "",
             rated=(rater, issue.verdict.round) in self.rated,
         )
         return Facts(**(known | dict(self.facts)))
 
     def _write(self, decision: Decision) -> None:
+        if decision.issue.verdict.round != self.issue.verdict.round:
+            self.invited = self.voices
         self.issue, self.trail = decision.issue, (*self.trail, decision)
         if decision.other is not None:
             self.lead = decision.other.issue

@@ -55,9 +55,7 @@ async def chains(engine: Engine, request: pytest.FixtureRequest) -> list[str]:
 
 def published(conn: Connection, desk: Desk) -> str:
     issue = desk.act_now(conn, INTAKE, "submit", {"text": "东门的路灯坏了一周,晚上很黑", "place": "东门"}).issue
-    desk.act_now(
-        conn, INTAKE, "accept_topic", {"category": "lighting", "urgency": "general", "grid": "c01-1"}, issue
-    )
+    desk.act_now(conn, INTAKE, "accept_topic", {"category": "lighting", "urgency": "general", "grid": "c01-1"}, issue)
     for member in PANEL[:3]:
         desk.act_now(conn, member, "vote", {"yes": True, "reason": f"赞成,{member.name}"}, issue)
     desk.act_now(conn, PANEL[0], "publish", {"snapshot": {}, "reason": "群众反映集中"}, issue)
@@ -102,9 +100,7 @@ async def test_untouched_chains_hold(engine: Engine, chains: list[str]) -> None:
 
 
 @pytest.mark.parametrize("chains", ["sha256", "sm3"], indirect=True)
-async def test_an_entry_edited_in_the_database_is_named_by_issue_and_version(
-    engine: Engine, chains: list[str]
-) -> None:
+async def test_an_entry_edited_in_the_database_is_named_by_issue_and_version(engine: Engine, chains: list[str]) -> None:
     await tamper(engine)
     true = dict((await engine.read(lambda conn: conn.execute(select(entries).where(at(chains[1], 3))).one()))._mapping)
     for column, forged in FORGED.items():

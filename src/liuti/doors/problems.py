@@ -21,6 +21,9 @@ TITLES = {
     500: ("系统故障", "Internal fault"),
 }  # fmt: skip
 
+UNFIT_VALUE = "22"
+"""SQLSTATEs that begin so say that what was sent cannot be kept (a NUL in a text): sending it again changes nothing."""
+
 
 def speaks_english(request: Request) -> bool:
     """The reader's language: Chinese unless English is asked for first."""
@@ -66,6 +69,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(DatabaseFault)
     async def database(request: Request, error: Exception) -> Response:
         """Out of connections, locked too long, restarted: nothing was kept, the same request may be sent again."""
+        if str(getattr(getattr(error, "orig", None), "sqlstate", "")).startswith(UNFIT_VALUE):
+            zh, en = "内容含有无法保存的字符或数值。", "It holds a character or number that cannot be kept."
+            return answer(request, Refused("bad_value", 422, zh, en))
         LOG.error("database", fault=type(error).__name__, path=request.url.path)
         zh, en = "系统繁忙,请稍后用同一幂等键重试。", "Busy: please repeat with the same Idempotency-Key."
         return answer(request, Refused("busy", 503, zh, en))

@@ -21,6 +21,7 @@ from liuti.flow.kernel import CLOCK, Actor, Decision, Form, Need, Next, Refused,
 from liuti.flow.machine import Flow, pick_ask
 from liuti.flow.words import Step
 from liuti.store import ledger, outbox, rows
+from liuti.store.bulk import insert_many, update_many
 from liuti.store.engine import Engine
 from liuti.store.facts import Wanted, gather
 from liuti.store.ids import uuid7
@@ -177,11 +178,10 @@ class Desk:
             entries_ = ledger.chained(made, held.head, self.seal)
             sealed += entries_
             last = made[-1].issue
-            keys = {"b_id": last.id, "b_version": last.version - len(made)}
-            changed.append(rows.columns_of(last) | {"head": entries_[-1]["seal"]} | keys)
+            changed.append(rows.columns_of(last) | {"head": entries_[-1]["seal"], "id": last.id})
         if work:
-            conn.execute(_UPDATE, changed)
-            ledger.append(conn, sealed)
+            update_many(conn, issues, ("id",), changed)
+            insert_many(conn, entries, sealed)
             for made, held in work:
                 rows.write_beside(conn, self.ring, made, held.issue, "")
             outbox.post(conn, [decision for made, _ in work for decision in made])

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, Integer, String, and_, bindparam, cast, func, insert, literal, select, update
 
 from liuti.flow.kernel import Decision
+from liuti.store.bulk import insert_many
 from liuti.store.tables import Moment, entries, issues, letters, voices
 
 LEASE = timedelta(minutes=2)
 """How long a letter is one worker's to send: longer than a batch of them may take."""
 TRIES = 12
-_INSERT = insert(letters)
 _TO_VOICES = insert(letters).from_select(
     ["issue_id", "version", "event", "recipient", "at", "next_at", "tries"],
     select(
@@ -47,7 +47,7 @@ def post(conn: Connection, made: list[Decision]) -> None:
             given = {"issue": issue.id, "version": issue.version, "event": event, "at": at, "due": at}
             conn.execute(_TO_VOICES, given)
     if rows:
-        conn.execute(_INSERT, list(rows.values()))
+        insert_many(conn, letters, list(rows.values()))
 
 
 _DUE = (
