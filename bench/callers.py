@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from resource import RUSAGE_SELF, getrusage
 
+import uvloop
 from msgspec import json
 from sqlalchemy import Engine as CoreEngine
 from sqlalchemy import event
@@ -102,4 +103,4 @@ async def _process() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_process())
+    uvloop.run(_process())  # the loop the server runs on

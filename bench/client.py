@@ -7,6 +7,8 @@ import itertools
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
+from typing import cast
 from urllib.parse import urlsplit
 
 import uvloop
@@ -38,8 +40,8 @@ class _Line(asyncio.Protocol):
         self._key = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport) or hasattr(transport, "write")
-        self._transport = transport  # type: ignore[assignment]
+        # uvloop's transport is one in all but its ancestry.
+        self._transport = cast("asyncio.WriteTransport", transport)
         self._ask()
 
     def _ask(self) -> None:
@@ -91,10 +93,14 @@ async def _visit(visit: Visit, seconds: float, name: str) -> Done:
     for n in range(visit.connections):
         done: asyncio.Future[int] = loop.create_future()
         line = _Line(head, visit.ids[n :: visit.connections], f"{name}-{n}", began + seconds, done)
-        await loop.create_connection(lambda line=line: line, address.hostname, address.port)  # type: ignore[misc]
+        await loop.create_connection(partial(_same, line), "127.0.0.1", address.port or 80)
         waiting.append(done)
     made = await asyncio.gather(*waiting)
     return Done(sum(made), time.perf_counter() - began, cpu_time() - used, 0)
+
+
+def _same(line: _Line) -> _Line:
+    return line
 
 
 async def _process() -> None:

@@ -53,20 +53,9 @@ class Pgbench:
         """Transactions a second."""
         words = {"words": "y" * STATE, "entry": "z" * ENTRY, "digest": "0" * 64}
         given = [part for name, value in words.items() for part in ("-D", f"{name}={value}")]
-        command = [
-            self._program,
-            "--no-vacuum",
-            "-M",
-            "prepared",
-            "-c",
-            str(CLIENTS),
-            "-j",
-            "2",
-            "-T",
-            str(self._seconds),
-        ]
+        options = ["--no-vacuum", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(self._seconds), *given]
         ran = subprocess.run(
-            [*command, *given, "-f", self._script, self._address],
+            [str(self._program), *options, "-f", str(self._script), self._address],
             capture_output=True, text=True, check=False, timeout=self._seconds + 30, env={"PATH": os.defpath},
         )  # fmt: skip
         found = re.search(r"tps = ([\d.]+)", ran.stdout)

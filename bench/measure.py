@@ -219,7 +219,7 @@ def measure(folder: Path, pace: Pace) -> tuple[list[Line], str]:
 
 
 def table(lines: list[Line]) -> str:
-    words = [("", "ours", "", "limit", "ratio", "floor", "CPU µs", "SQL", "ms")]
+    words: list[tuple[str, ...]] = [("", "ours", "", "limit", "ratio", "floor", "CPU µs", "SQL", "ms")]
     for one in lines:
         floor = f"≤ {one.floor:g}" if one.unit == "statements" else f"{one.floor:g}"
         more = ["" if part is None else f"{part:,.1f}" for part in (one.cpu_us, one.statements, one.ms)]

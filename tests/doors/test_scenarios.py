@@ -1,15 +1,27 @@
-"""What a hotline manager tries on the first day, over HTTP: from the first word to who claims it (docs/rules.md §10)."""
+"""What a hotline manager tries on the first day, over HTTP: from the first word to who claims it, and how the door answers (docs/rules.md §10, §4)."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from io import BytesIO
+from typing import Any
+
+from PIL import Image
+from sqlalchemy import Engine, event
 
 from tests.doors.town import NOTICE, Town, at
 
 
 async def test_01_a_resident_posts_and_gets_a_query_code(town: Town) -> None:
-    form = {"text": "小区东门的路灯坏了一周。", "place": "东门", "contact": {"phone": "13800000001"}, "notice_version": NOTICE}
+    form = {
+        "text": "小区东门的路灯坏了一周。",
+        "place": "东门",
+        "contact": {"phone": "13800000001"},
+        "notice_version": NOTICE,
+    }
     receipt = await town.does("", "submit", form)
     assert receipt["status"] == 201
     assert receipt["step"] == "propose"
@@ -153,3 +165,110 @@ async def test_22_one_working_day_before_spring_festival_ends_on_a_made_up_satur
     town.clock.now = at("2026-02-13 10:00")
     issue = await town.direct()
     assert (await town.timer(issue, "contact"))["due_at"] == at("2026-02-14 17:30")
+
+
+async def test_a_refusal_comes_in_the_agreed_order(town: Town) -> None:
+    issue = await town.direct()
+    await town.does("officer_roads", "sign", {}, issue, Idempotency_Key="first")
+    nonsense, stale = b"not a form", {"If_Match": '"1"'}
+
+    async def status(who: str, move: str, at_issue: str = issue) -> int:
+        answer: int = (await town.refused(who, move, nonsense, at_issue, **stale))["status"]
+        return answer
+
+    assert await status("la1.nobody", "contact") == 401
+    assert await status("", "contact") == 401
+    assert await status("officer_roads", "contact", "no-such-issue") == 404
+    assert await status("officer_water", "contact") == 404, "what is not yours to see is not there"
+    assert await status("sysadmin", "contact") == 403, "an admin who reads no case is told so"
+    again = await town.does("officer_roads", "sign", {}, issue, Idempotency_Key="first", **stale)
+    assert again["version"] == 3, "a known key is answered before wrong state and stale version"
+    assert await status("analyst", "contact") == 403
+    assert await status("intake1", "accept_direct") == 409
+    assert await status("officer_roads", "sign") == 409
+    assert await status("officer_roads", "contact") == 412
+    assert (await town.refused("officer_roads", "contact", nonsense, issue))["status"] == 422
+    assert (await town.refused("intake1", "accept_direct", {}, issue))["open"] == (await town.see(issue))["moves"]
+
+
+async def test_a_key_sent_again_gets_the_first_receipt_and_is_good_for_one_form_only(town: Town) -> None:
+    form: dict[str, Any] = {"text": "学院路口有一个大坑。", "place": "学院路口", "notice_version": NOTICE}
+    first = await town.does("", "submit", form, Idempotency_Key="k-1")
+    again = await town.does("", "submit", form, Idempotency_Key="k-1")
+    assert {k: again[k] for k in ("id", "query_code", "version")} == {
+        k: first[k] for k in ("id", "query_code", "version")
+    }
+    assert len((await town.get("/issues"))["issues"]) == 1
+    problem = await town.refused("", "submit", form | {"place": "别处"}, Idempotency_Key="k-1")
+    assert (problem["status"], problem["code"]) == (422, "key_reused")
+    await town.does("intake1", "ask_supplement", {"missing": ["照片"]}, first["id"], Idempotency_Key="k-1")
+    for _ in range(2):
+        once = await town.does("intake1", "ask_supplement", {"missing": ["照片"]}, first["id"], Idempotency_Key="k-1")
+        assert once["version"] == 2
+    assert (await town.see(first["id"]))["version"] == 2
+
+
+async def test_who_saw_an_older_version_is_told_to_read_again(town: Town) -> None:
+    issue = await town.direct()
+    answer = await town.client.get(f"/api/v1/issues/{issue}", headers=town.headers("officer_roads"))
+    seen = answer.headers["ETag"]
+    await town.does("officer_roads", "sign", {}, issue, If_Match=seen)
+    note = {"text": "已到现场查看。"}
+    problem = await town.refused("officer_roads", "progress", note, issue, If_Match=seen)
+    assert (problem["status"], problem["code"], problem["version"]) == (412, "stale", 3)
+    assert (await town.refused("officer_roads", "progress", note, issue, If_Match="yesterday"))["status"] == 412
+    for fresh in ('"3"', 'W/"4"', "*"):
+        await town.does("officer_roads", "progress", note, issue, If_Match=fresh)
+
+
+async def test_a_photo_sent_in_loses_what_the_camera_wrote_and_is_not_for_strangers(town: Town) -> None:
+    notes = Image.Exif()
+    notes[0x010F] = "SECRETPHONE"
+    notes.get_ifd(0x8825).update({1: "N", 2: (31.0, 51.0, 7.5), 3: "E", 4: (115.0, 54.0, 30.0)})
+    written = BytesIO()
+    Image.new("RGB", (64, 32), (20, 120, 20)).save(written, "JPEG", exif=notes)
+    issue = await town.submit()
+    await town.photo(issue, issue, written.getvalue())
+    (kept,) = (await town.get(f"/issues/{issue}/files", issue))["files"]
+    path = f"/api/v1/issues/{issue}/files/{kept['id']}"
+    answer = await town.client.get(path, headers=town.headers(issue))
+    assert answer.status_code == 200
+    assert b"SECRETPHONE" in written.getvalue()
+    assert b"SECRETPHONE" not in answer.content
+    picture = Image.open(BytesIO(answer.content))
+    assert (picture.size, dict(picture.getexif())) == ((64, 32), {})
+    assert (await town.client.get(path)).status_code == 401
+    assert (await town.client.get(path, headers=town.headers("officer_water"))).status_code == 404
+
+
+async def test_a_move_a_list_and_a_page_keep_to_their_few_statements(town: Town) -> None:
+    for _ in range(50):
+        await town.submit("intake1")
+    issue = await town.direct()
+    with statements() as sent:
+        await town.does("officer_roads", "contact", {"method": "phone", "result": "已联系。"}, issue)
+    assert 0 < len(sent) <= 8, sent
+    with statements() as sent:
+        assert len((await town.get("/issues?limit=50"))["issues"]) == 50
+    assert 0 < len(sent) <= 4, sent
+    with statements() as sent:
+        await town.see(issue)
+        await town.get(f"/issues/{issue}/timeline")
+        await town.get(f"/issues/{issue}/files")
+    assert 0 < len(sent) <= 8, sent
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Every statement any engine sends meanwhile, but for the frame of a transaction."""
+    sent: list[str] = []
+
+    def heard(_conn: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if statement.split(None, 1)[0].upper() not in {"BEGIN", "COMMIT", "PRAGMA"}:
+            sent.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", heard)
+    try:
+        yield sent
+    finally:
+        event.remove(Engine, "before_cursor_execute", heard)

@@ -132,6 +132,9 @@ class Malformed:
 def form_of(body: bytes) -> Any:
     if not body.strip():
         return {}
+    if b"\x00" in body or b"\\u0000" in body:
+        # PostgreSQL keeps no NUL in a text and SQLite would: refused here, so that both answer alike.
+        return Malformed()
     try:
         given = json.decode(body)
     except (DecodeError, UnicodeDecodeError):

@@ -155,7 +155,8 @@ def reassign(case: Case, old: str, new: str, *, ruled: bool) -> None:
         clocks.stop(case, clock, old)
     if lead and issue.lane is Lane.DIRECT:
         issue.leader, issue.leader_post = case.facts.units[new].supervisor, case.facts.units[new].supervisor_post
-    dispatch(case, new, lead=lead, ruled=ruled)
+    if lead or issue.assignment(new) is None:  # what a unit at work on it already adds to is its own part
+        dispatch(case, new, lead=lead, ruled=ruled)
     case.noted["ruling"] = {"from": old, "to": new, "designated": ruled}
 
 
