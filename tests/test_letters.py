@@ -84,7 +84,7 @@ async def test_a_worker_killed_between_sending_and_marking_sends_again_under_the
     heir = worker_of(town, second)
     async with asyncio.timeout(10):
         # What else was in its hands ends as it will; the letter it died with stays as it is.
-        while len(unmarked := [row for row in await rows(town) if row["sent_at"] is None]) > 1:  # noqa: ASYNC110 - what is waited for is in the database
+        while len(unmarked := [r for r in await rows(town) if r["sent_at"] is None]) > 1:  # noqa: ASYNC110  # noqa: ASYNC110 - what is waited for is in the database
             await asyncio.sleep(0.02)
     assert unmarked
     assert await posted(heir, town) == 0, "the lease still runs"

@@ -39,7 +39,7 @@ from tests.flow.cast import (
 )
 
 calm = settings(
-    max_examples=120, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 ACTORS = ("stranger", "proposer", "voice", "clock", *PEOPLE)
 MOVES = (*FLOW.moves, "grant", "deny")
@@ -138,8 +138,8 @@ attempts = st.lists(
     st.tuples(
         st.integers(0, len(ACTORS) - 1), st.integers(0, 10**6), st.integers(0, 30), st.integers(0, len(WAITS) - 1), st.booleans()
     ),
-    min_size=10,
-    max_size=40,
+    min_size=15,
+    max_size=45,
 )  # fmt: skip
 
 

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 PASSWORD = "liuti-demo"  # noqa: S105 - printed on the terminal, opens a town that does not exist
 JSON, ENV = "accounts.json", "accounts.env"
 LEAD = UNIT["urban"]
-HELPER = UNIT["enforcement"]
+JOINED = UNIT["enforcement"]
 # What the shell calls them; the leader is one who has claimed nothing yet.
 SHELL = {
     "INTAKE": "intake1", "INTAKE2": "intake2", "TIP_INTAKE": "intake4", "ANALYST": "analyst1",
     **{f"PANEL{n}": f"panel{n}" for n in range(1, 6)}, **{f"GATE{n}": f"gate{n}" for n in range(1, 4)},
     "LEADER": "leader6", "LEADER2": "town4b", "PRINCIPAL": "principal",
     "OFFICER": f"officer{LEAD.removeprefix('u-')}a", "HEAD": f"head{LEAD.removeprefix('u-')}",
-    "OFFICER2": f"officer{HELPER.removeprefix('u-')}a", "HEAD2": f"head{HELPER.removeprefix('u-')}",
+    "OFFICER2": f"officer{JOINED.removeprefix('u-')}a", "HEAD2": f"head{JOINED.removeprefix('u-')}",
     "INSPECTOR": "inspector1", "INSPECTOR2": "inspector2", "TIP_INSPECTOR": "inspector4", "TEAM": "team5",
     "CALLER": "caller1", "GRID_WORKER": "grid1", "SYSADMIN": "sysadmin", "SECADMIN": "secadmin", "AUDITADMIN": "auditadmin",
 }  # fmt: skip
@@ -76,10 +76,10 @@ def unit_names() -> dict[str, str]:
 def write(folder: Path, accounts: list[Account], base: str, notice: str) -> None:
     """Both files, readable for their owner alone."""
     known = [{name: getattr(one, name) for name in Account.__slots__} for one in accounts]
-    found = {"base": base, "notice_version": notice, "unit": LEAD, "unit2": HELPER, "shell": SHELL, "accounts": known}
+    found = {"base": base, "notice_version": notice, "unit": LEAD, "unit2": JOINED, "shell": SHELL, "accounts": known}
     keep_private(folder / JSON, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
     token = {one.login: one.token for one in accounts}
-    lines = [("BASE", base), ("NOTICE", notice), ("UNIT", LEAD), ("UNIT2", HELPER)]
+    lines = [("BASE", base), ("NOTICE", notice), ("UNIT", LEAD), ("UNIT2", JOINED)]
     lines += [(name, token[login]) for name, login in SHELL.items()]
     keep_private(folder / ENV, "".join(f"export {name}={value}\n" for name, value in lines))
 

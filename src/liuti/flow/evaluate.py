@@ -312,7 +312,9 @@ def reopened_in_time(case: Case) -> bool | Fault:
     """重开须在办结后 {days} 天内。
     Reopening is possible within {days} days of the end."""
     days, ended = case.world.policy.limits.reopen_days, case.issue.ended
-    return ended is None or case.now <= ended + timedelta(days=days) or Fault(days=days)
+    # An appeal made in time is carried out even when the team was late to answer it.
+    upheld = case.form.ground == "appeal" and case.issue.appeal_upheld
+    return upheld or ended is None or case.now <= ended + timedelta(days=days) or Fault(days=days)
 
 
 @rule

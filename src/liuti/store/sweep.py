@@ -12,7 +12,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Integer, Select, bindparam, select
+from sqlalchemy import Connection, Integer, Select, bindparam, select, text
 
 from liuti.store.act import Desk
 from liuti.store.tables import Moment, issues
@@ -31,7 +31,9 @@ def _first_due(found: Select[Any]) -> Select[Any]:
 _DUE = _first_due(_ROW).with_for_update(skip_locked=True)
 _DUE_IDS = _first_due(select(issues.c.id))
 _ONE = _ROW.where(issues.c.id == bindparam("id")).with_for_update(skip_locked=True)
-_PROVISIONAL = _ROW.where(issues.c.provisional, issues.c.id > bindparam("after")).order_by(issues.c.id).limit(_MOST)
+# Written bare: `= 1`, as SQLAlchemy says it to SQLite, would not match the partial index.
+_IS_PROVISIONAL = text("issues.provisional")
+_PROVISIONAL = _ROW.where(_IS_PROVISIONAL, issues.c.id > bindparam("after")).order_by(issues.c.id).limit(_MOST)
 _PROVISIONAL_IDS = _PROVISIONAL.with_only_columns(issues.c.id)
 
 
@@ -87,7 +89,7 @@ def recount(conn: Connection, desk: Desk, after: str, now: datetime, most: int =
 
 def recount_one(conn: Connection, desk: Desk, issue: str, now: datetime) -> int:
     """The same for one issue, unless somebody else holds it."""
-    return desk.recount_held(conn, conn.execute(_ONE.where(issues.c.provisional), {"id": issue}).all(), now)[0]
+    return desk.recount_held(conn, conn.execute(_ONE.where(_IS_PROVISIONAL), {"id": issue}).all(), now)[0]
 
 
 def provisional_ids(conn: Connection, after: str, most: int = BATCH) -> list[str]:
