@@ -205,7 +205,8 @@ def _xlsx(path: Path) -> Iterator[Sheet]:
         if heading is None:
             raise SheetUnfit(f"{path.name} 的第一张表是空的", f"the first sheet of {path.name} is empty")
         names = tuple(text_of(cell) for cell in heading.cells)
-        yield Sheet(names, sheet.total_height - heading.number, (row for row in rows if not _blank(row.cells)))
+        last = sheet.end[0] + 1 if sheet.end else heading.number  # counted from 0, and total_height is one short
+        yield Sheet(names, last - heading.number, (row for row in rows if not _blank(row.cells)))
 
 
 def _numbered(sheet: CalamineSheet) -> Iterator[Row]:
