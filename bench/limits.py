@@ -12,6 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
+
 from bench.story import MANY, Tried
 from tests.postgres import pgbench_path
 
@@ -113,7 +115,8 @@ def plain_table(tried: list[Tried]) -> tuple[Plain, list[tuple[Mapping[str, Any]
         step, then = (one.issue.step.value if one.issue.version else ""), after.issue.step.value
         held = frozenset(role.value for role in one.actor.roles)
         table[step, one.move] = (then, _guard(held))
-        asked.append(({"id": one.issue.id, "step": step, "version": one.issue.version}, one.move, held))
+        # The same issue, every field of it: like ours, a plain table must leave the one it was given as it was.
+        asked.append((asdict(one.issue) | {"step": step}, one.move, held))
 
     def decide(issue: Mapping[str, Any], name: str, roles: frozenset[str]) -> dict[str, Any]:
         row = table.get((issue["step"], name))

@@ -135,6 +135,10 @@ class Policy(Section):
         return (*numbers, ("", pattern(self.danger.words)))
 
     @cached_property
+    def any_alarm(self) -> re.Pattern[str]:
+        return re.compile("|".join(words.pattern for _, words in self.alarms))
+
+    @cached_property
     def basics(self) -> re.Pattern[str]:
         return pattern(self.basic_words)
 
@@ -157,8 +161,7 @@ class Policy(Section):
         usual = self.categories.get(category) or self.categories["other"]
         if danger or usual.urgency is Urgency.URGENT:
             return Urgency.URGENT
-        cleared = self.harmless.sub("。", said)
-        if any(words.search(cleared) for _, words in self.alarms):
+        if self.any_alarm.search(self.harmless.sub("。", said)):
             return Urgency.URGENT
         return Urgency.BASIC if self.basics.search(said) else usual.urgency
 

@@ -33,16 +33,16 @@ class _Table:
     """Every day of some years laid out as sorted microseconds since 1970, so that a question is a bisection."""
 
     __slots__ = (
-        "begins", "closes", "closings", "day_begins", "day_closings", "days", "ends", "first", "last", "opens",
+        "begins", "closes", "closings", "day_begins", "day_closings", "days", "ends", "first", "last", "opens", "start",
         "used", "used_after", "years",
     )  # fmt: skip
 
     def __init__(self, calendar: Calendar, first: int, last: int) -> None:
         self.years = (first, last)
-        start = date(first, 1, 1)
+        self.start = start = date(first, 1, 1)
         dates = [start + DAY * n for n in range((date(last + 1, 1, 1) - start).days)]
         self.day_begins = [_micros(calendar.moment(day, time())) for day in dates]
-        self.day_closings = [calendar.closing(day) for day in dates]
+        self.day_closings = [calendar.moment(day, calendar.closes) for day in dates]
         after = [*self.day_begins[1:], _micros(calendar.moment(date(last + 1, 1, 1), time()))]
         work = [n for n, day in enumerate(dates) if calendar.working(day)]
         self.days = [dates[n] for n in work]
@@ -60,7 +60,8 @@ class _Table:
     def position(self, micros: int) -> int:
         """Office time from the table's first day up to this moment, in microseconds."""
         n = bisect_right(self.closes, micros)
-        return self.used[n] + max(0, micros - self.opens[n])
+        opens = self.opens[n]
+        return self.used[n] + micros - opens if micros > opens else self.used[n]
 
     def after(self, micros: int, amount: int) -> int:
         """The earliest moment by which that much office time has passed since; IndexError beyond the table."""
@@ -68,9 +69,12 @@ class _Table:
         begin = max(micros, self.opens[n])
         if begin + amount <= self.closes[n]:
             return begin + amount
-        target = self.used[n] + begin - self.opens[n] + amount
-        n = bisect_left(self.used_after, target)
-        return self.opens[n] + target - self.used[n]
+        return self.at(self.used[n] + begin - self.opens[n] + amount)
+
+    def at(self, position: int) -> int:
+        """The earliest moment with so much office time before it; IndexError beyond the table."""
+        n = bisect_left(self.used_after, position)
+        return self.opens[n] + position - self.used[n]
 
 
 class Calendar:
@@ -116,7 +120,9 @@ class Calendar:
 
     def closing(self, day: date) -> datetime:
         """When the office closes on that local day, worked or not."""
-        return self.moment(day, self.closes)
+        table = self._table
+        n = (day - table.start).days
+        return table.day_closings[n] if 0 <= n < len(table.day_closings) else self.moment(day, self.closes)
 
     def working(self, day: date) -> bool:
         """Whether that local day is worked."""
@@ -223,12 +229,16 @@ class Calendar:
     def fraction(self, start: datetime, due: datetime, part: float = 0.75, unit: Unit = "wd") -> datetime:
         """When that part (0 to 1) of the time from start to due is used: of office time for ``wd`` and ``oh``, of wall
         time for ``h`` and ``d`` and where no office time lies between. Never after due."""
-        if due <= start:
-            return due.astimezone(UTC)
-        office = self._office(start, due) if unit in ("wd", "oh") else 0
-        if office:
-            return min(due.astimezone(UTC), self._office_after(start, math.ceil(office * part)))
-        return (start + (due - start) * part).astimezone(UTC)
+        begin, end = (start - EPOCH) // MICRO, (due - EPOCH) // MICRO
+        if end <= begin:
+            return _moment(end)
+        if unit in ("wd", "oh"):
+            self._covering(begin)
+            table = self._covering(end)  # never shrinks, so it covers both
+            used = table.position(begin)
+            if office := table.position(end) - used:
+                return _moment(max(begin, min(end, table.at(used + math.ceil(office * part)))))
+        return _moment(begin + round((end - begin) * part))
 
     def _guessed(self, start: int, end: int) -> bool:
         n = bisect_right(self._known, start)

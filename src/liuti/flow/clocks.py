@@ -29,6 +29,8 @@ class World(Struct, frozen=True):
 STRIKES = {Clock.SUPPLEMENT: "lapse", Clock.EVALUATE: "close", Clock.HOLD: "resume"}
 # One timer for each unit dispatched.
 _PER_UNIT = frozenset({Clock.SIGN, Clock.CONTACT})
+# Their end may be a date somebody chose.
+_DATED = frozenset({Clock.HOLD, Clock.SELECT, Clock.SOLVE})
 # These run for the whole issue, whatever the step.
 _FREE = frozenset({Clock.OVERALL, Clock.ORDER, Clock.APPEAL})
 
@@ -46,18 +48,13 @@ def begin(case: Case, clock: Clock, unit: str = "") -> None:
 def _start(case: Case, clock: Clock, unit: str) -> None:
     issue, policy = case.issue, case.world.policy
     # One timer a clock and unit, or a strike could not say which of two it means (a unit may be dispatched again).
-    _change(issue, lambda t: _stopped(t, case.now) if t.clock is clock and t.unit == unit else t)
+    for timer in issue.timers:
+        if timer.clock is clock and timer.unit == unit and timer.stopped is None:
+            _swap(case, timer, _stopped(timer, case.now))
     due, length = _first_due(case, clock)
-    timer = Timer(
-        clock=clock,
-        started=case.now,
-        due=due.at,
-        next=_warning(case.world, case.now, due.at, length),
-        length=length,
-        unit=unit,
-        policy=policy.version,
-        provisional=due.provisional,
-    )
+    warn = _warning(case.world, case.now, due.at, length)
+    # By place: nearly every move starts a clock, and keywords cost half as much again.
+    timer = Timer(clock, case.now, due.at, warn, length, unit, policy.version, due.provisional)
     issue.timers = (*issue.timers, timer)
     if clock is Clock.SOLVE and issue.lane is Lane.DIRECT:
         set_due(case, Clock.OVERALL, due.at)
@@ -65,13 +62,13 @@ def _start(case: Case, clock: Clock, unit: str) -> None:
 
 def _first_due(case: Case, clock: Clock) -> tuple[Due, str]:
     policy, calendar, issue = case.world.policy, case.world.calendar, case.issue
-    if case.until is not None and clock in (Clock.HOLD, Clock.SELECT, Clock.SOLVE):
+    if case.until is not None and clock in _DATED:
         return Due(case.until, provisional=False), "until"
     consults = issue.kind is Kind.CONSULT and issue.urgency is not Urgency.URGENT
     if clock is Clock.SOLVE and consults and issue.lane is Lane.DIRECT:
         return _same_day(issue, case.now, case.world), "same_day"
     span = policy.span(clock, issue.urgency)
-    return calendar.due(case.now, span), str(span)
+    return calendar.due(case.now, span), span.text
 
 
 def _same_day(issue: Issue, started: datetime, world: World) -> Due:
@@ -81,20 +78,19 @@ def _same_day(issue: Issue, started: datetime, world: World) -> Due:
 
 def _warning(world: World, start: datetime, due: datetime, length: str) -> datetime:
     """When 75 % of the time is used; never after the due time."""
-    part = world.policy.ladder.warn_at
-    if length.endswith(("wd", "oh")):
-        return min(world.calendar.fraction(start, due, part), due)
-    return min(start + (due - start) * part, due)
+    unit: Unit = "wd" if length.endswith(("wd", "oh")) else "h"
+    return world.calendar.fraction(start, due, world.policy.ladder.warn_at, unit)
 
 
 def _change(issue: Issue, touch: Callable[[Timer], Timer]) -> None:
-    issue.timers = tuple(touch(timer) for timer in issue.timers)
+    issue.timers = tuple([touch(timer) for timer in issue.timers])
 
 
 def stop(case: Case, clock: Clock, unit: str = "") -> None:
     """Stop the clock (of one unit, if named) if it runs or is paused."""
-    now = case.now
-    _change(case.issue, lambda t: _stopped(t, now) if t.clock == clock and (not unit or t.unit == unit) else t)
+    for timer in case.issue.timers:
+        if timer.clock is clock and timer.stopped is None and (not unit or timer.unit == unit):
+            _swap(case, timer, _stopped(timer, case.now))
 
 
 def _stopped(timer: Timer, now: datetime) -> Timer:
@@ -118,7 +114,9 @@ def leave(case: Case, came_from: Step, to: Step) -> None:
         )
         _together(case)
     else:
-        _change(case.issue, lambda t: _stopped(t, now) if CLOCK_STEP.get(t.clock) is came_from else t)
+        for timer in case.issue.timers:
+            if timer.stopped is None and CLOCK_STEP.get(timer.clock) is came_from:
+                _swap(case, timer, _stopped(timer, now))
     if to in ENDS:
         _change(case.issue, lambda t: replace(t, next=None) if t.red and t.running else t)
     elif came_from in ENDS:
@@ -247,7 +245,7 @@ def _due_from_start(case: Case, timer: Timer) -> datetime:
 
 
 def _hasten_one(case: Case, timer: Timer, due: datetime) -> None:
-    length = str(case.world.policy.span(timer.clock, case.issue.urgency))
+    length = case.world.policy.span(timer.clock, case.issue.urgency).text
     warn = _warning(case.world, timer.started, due, length)
     if timer.red:
         nearer = replace(timer, due=due, length=length)
@@ -302,7 +300,7 @@ def climb(case: Case, timer: Timer) -> int:
 
 
 def _swap(case: Case, old: Timer, new: Timer) -> None:
-    case.issue.timers = tuple(new if t is old else t for t in case.issue.timers)
+    case.issue.timers = tuple([new if t is old else t for t in case.issue.timers])
 
 
 def _next_moment(timer: Timer, world: World, since: datetime) -> datetime | None:

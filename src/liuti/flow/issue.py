@@ -10,8 +10,10 @@ from msgspec import Struct
 
 from liuti.flow.words import Channel, Clock, Closing, Kind, Lane, Step, Urgency
 
+# What an issue is made of is frozen and cannot hold itself: the collector need not look at it (gc=False).
 
-class Timer(Struct, frozen=True, omit_defaults=True):
+
+class Timer(Struct, frozen=True, omit_defaults=True, gc=False):
     """One clock on one issue. Elapsed time is always (stopped or now) - started - pauses; nothing else is kept."""
 
     clock: Clock
@@ -39,7 +41,7 @@ class Timer(Struct, frozen=True, omit_defaults=True):
         return self.stopped is None and self.paused is None
 
 
-class Assignment(Struct, frozen=True, omit_defaults=True):
+class Assignment(Struct, frozen=True, omit_defaults=True, gc=False):
     """A unit at work on the issue: dispatched, signed, done, or sent back."""
 
     unit: str
@@ -57,7 +59,7 @@ class Assignment(Struct, frozen=True, omit_defaults=True):
         return self.sent_back is None
 
 
-class Ask(Struct, frozen=True, omit_defaults=True):
+class Ask(Struct, frozen=True, omit_defaults=True, gc=False):
     """A move that waits for somebody else's grant (docs/rules.md §4, two people)."""
 
     id: int
@@ -79,19 +81,19 @@ class Ask(Struct, frozen=True, omit_defaults=True):
         return not self.outcome
 
 
-class Vote(Struct, frozen=True):
+class Vote(Struct, frozen=True, gc=False):
     person: str
     round: int
     yes: bool
 
 
-class Signature(Struct, frozen=True):
+class Signature(Struct, frozen=True, gc=False):
     gate: int
     person: str
     at: datetime
 
 
-class Milestone(Struct, frozen=True, omit_defaults=True):
+class Milestone(Struct, frozen=True, omit_defaults=True, gc=False):
     title: str
     due: datetime
     unit: str
@@ -100,7 +102,7 @@ class Milestone(Struct, frozen=True, omit_defaults=True):
     evidence: str = ""
 
 
-class Order(Struct, frozen=True, omit_defaults=True):
+class Order(Struct, frozen=True, omit_defaults=True, gc=False):
     """A written order 督办单 beside the issue; drafted by the ladder or an inspector, in force once signed."""
 
     id: int
@@ -115,7 +117,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     settled: datetime | None = None
 
 
-class Verdict(Struct, frozen=True, omit_defaults=True):
+class Verdict(Struct, frozen=True, omit_defaults=True, gc=False):
     """What this round's ratings add up to; the rows themselves are kept apart and only grow."""
 
     round: int = 0

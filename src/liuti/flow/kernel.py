@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -84,13 +84,17 @@ class Guard:
     zh: str
     en: str
 
-    def hold(self, case: Case) -> None:
-        verdict = self.check(case)
-        if verdict is True:
-            return
-        extra = dict(verdict) if verdict else {}
+    def refusal(self, verdict: bool | Fault) -> Refused:
+        extra = dict(verdict) if isinstance(verdict, Fault) else {}
         zh, en = (self.zh.format_map(extra), self.en.format_map(extra)) if extra else (self.zh, self.en)
-        raise Refused(self.code, self.status, zh, en, extra.pop("field", None), **extra)
+        return Refused(self.code, self.status, zh, en, extra.pop("field", None), **extra)
+
+
+def hold(guards: Iterable[Guard], case: Case) -> None:
+    """All of them, in order; raises the first one's refusal."""
+    for guard in guards:
+        if (verdict := guard.check(case)) is not True:
+            raise guard.refusal(verdict)
 
 
 def _guard(status: int) -> Callable[[Callable[[Case], bool | Fault]], Guard]:
@@ -153,15 +157,14 @@ class Facts(Struct):
 NO_FACTS = Facts()
 
 
-@dataclass(slots=True)
-class Row:
+class Row(Struct):
     """Something to write beside the issue: a voice, a rating; `table` names its home."""
 
     table: str
     values: dict[str, Any]
 
 
-class Letter(Struct, frozen=True):
+class Letter(Struct, frozen=True, gc=False):
     event: str
     to: str
     """voice:ID, voices (each of them), person:ID, unit:ID or role:NAME."""
@@ -176,8 +179,7 @@ class Next(Struct, frozen=True):
     """None: the clock."""
 
 
-@dataclass(slots=True)
-class Case:
+class Case(Struct):
     """One attempt at one move: what guards look at and effects change."""
 
     issue: Issue
@@ -192,24 +194,23 @@ class Case:
     ask: Ask | None = None
     role: str = ""
     to: Step | None = None
-    noted: dict[str, Any] = field(default_factory=dict)
-    letters: list[Letter] = field(default_factory=list)
-    then: list[Next] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
-    keeps: set[Clock] = field(default_factory=set)
+    noted: dict[str, Any] = {}
+    letters: list[Letter] = []
+    then: list[Next] = []
+    rows: list[Row] = []
+    keeps: set[Clock] = set()
     """Clocks of the row that this attempt leaves alone."""
     answer: Answer | None = None
-    dispatched: list[str] = field(default_factory=list)
+    dispatched: list[str] = []
     until: datetime | None = None
     """A due time fixed by a date in the form: a plan's end, a review date, the next round."""
     other: Decision | None = None
 
     def tell(self, event: str, *recipients: str) -> None:
-        self.letters.extend(Letter(event, to) for to in recipients if not to.endswith(":"))
+        self.letters += [Letter(event, to) for to in recipients if to[-1] != ":"]
 
 
-@dataclass(slots=True)
-class Decision:
+class Decision(Struct):
     """What will be written if nothing stands in the way; no side effect has happened."""
 
     issue: Issue

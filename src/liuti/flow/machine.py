@@ -23,6 +23,7 @@ from liuti.flow.kernel import (
     Refused,
     Signer,
     Who,
+    hold,
     not_yours,
     parse,
     stale,
@@ -92,10 +93,9 @@ class Flow:
         if version is not None and version != issue.version:
             raise stale(issue)
         case.form = parse(move.form, raw)
-        for guard in move.guards:
-            guard.hold(case)
+        hold(move.guards, case)
         case.issue = copy(issue)
-        awaited = tuple(s for s in move.signers(case) if not _is_both(s, case))
+        awaited = tuple([s for s in move.signers(case) if not _is_both(s, case)]) if move.asks_of else ()
         if awaited:
             self._ask(case, awaited)
         else:
@@ -119,12 +119,10 @@ class Flow:
             raise Refused(
                 "declared_conflict", 403, "您已申报回避,不能再办理此题。", "You declared a conflict on this issue."
             )
-        for guard in move.duties:
-            guard.hold(case)
+        hold(move.duties, case)
         if issue.step not in move.at if issue.version else move.at:
             raise self.wrong_step(case)
-        for guard in move.agains:
-            guard.hold(case)
+        hold(move.agains, case)
         if move.asks_of and any(ask.move == move.name and move.same(case, ask) for ask in issue.open_asks()):
             raise Refused(
                 "open_request", 409, "同样的申请正在等待答复。", "The same request is already waiting for an answer."
@@ -188,8 +186,7 @@ class Flow:
             raise Refused(
                 "declared_conflict", 403, "您已申报回避,不能再办理此题。", "You declared a conflict on this issue."
             )
-        for guard in signer.duties:
-            guard.hold(case)
+        hold(signer.duties, case)
         case.role = who.value
         return signer
 
@@ -228,8 +225,7 @@ class Flow:
             case.tell(ask.move + ".denied", *_asker(case, ask))
         else:
             signer_role, case.role, case.actor = case.role, ask.role, _asked_by(ask)
-            for guard in move.guards:
-                guard.hold(case)
+            hold(move.guards, case)
             case.actor, case.role = actor, signer_role
             if len(ask.awaits) > 1:
                 self._hand_over(case, ask)

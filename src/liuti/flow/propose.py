@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -48,8 +49,10 @@ class Submit(Form):
     files: tuple[FileRef, ...] = ()
 
 
-def _visible(text: str) -> int:
-    return sum(1 for char in text if char.isprintable() and not char.isspace())
+def _says(text: str, least: int) -> bool:
+    """Whether so many visible characters are in it; looks no further than it has to."""
+    seen = (char for char in text if char.isprintable() and not char.isspace())
+    return len(tuple(islice(seen, least))) == least
 
 
 def _danger(case: Case) -> bool:
@@ -63,7 +66,7 @@ def says_what(case: Case) -> bool | Fault:
     """请用至少 {least} 个字说明情况,或附一张照片。
     Please say what it is about in at least {least} characters, or add a photo."""
     form, least = case.form, case.world.policy.limits.min_visible
-    enough = bool(form.files) or _visible(form.title + form.text) >= least
+    enough = bool(form.files) or _says(form.title + form.text, least)
     return enough or _danger(case) or Fault(least=least, field="text")
 
 
@@ -107,10 +110,9 @@ def open_issue(case: Case) -> None:
     issue.submitted = case.now
     issue.reported = form.reported_at
     issue.proposer, issue.voices, issue.has_files = case.facts.fresh, 1, bool(form.files)
-    issue.livelihood = bool(getattr(policy.categories.get(form.category), "livelihood", False))
     add_voice(case, issue.source)
     add_files(case, form.files)
-    if number := policy.emergency_number(words):
+    if issue.danger and (number := policy.emergency_number(words)):
         case.noted["emergency"] = number
 
 

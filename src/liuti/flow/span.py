@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, cast
 
@@ -22,6 +22,8 @@ class Span:
 
     n: float
     unit: Unit
+    text: str = field(init=False, repr=False, compare=False)
+    """As it is written, ``5wd``: kept, because every clock that starts notes it."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.n) and self.n > 0):
@@ -31,6 +33,7 @@ class Span:
                 raise ValueError(f"days are counted whole, not {self.n:g}{self.unit}")
         else:
             object.__setattr__(self, "n", int(self.n))
+        object.__setattr__(self, "text", f"{self.n}{self.unit}")
 
     @classmethod
     def parse(cls, text: str) -> Span:
@@ -44,7 +47,7 @@ class Span:
         return cls(float(found[1]), cast(Unit, found[2]))
 
     def __str__(self) -> str:
-        return f"{self.n}{self.unit}"
+        return self.text
 
 
 class Due(NamedTuple):
