@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -117,65 +116,29 @@ def serve(
 
 
 def _serve(chosen: Settings, host: str, port: int, *, workers: int = 1, with_worker: bool = False) -> None:
-    import uvicorn
-
+    from liuti import serving
     from liuti.store import migrate as migrations
 
     _policy_of(chosen)
     if migrations.pending(chosen.database_url):
         raise fail("数据库结构需要升级,请先运行 liuti migrate。", "The database is behind: run `liuti migrate` first.")
     if workers > 1:
-        # Processes of their own read the settings from the environment again.
-        os.environ["LIUTI_DATABASE_URL"] = chosen.database_url
-        uvicorn.run(
-            "liuti.cli:app_from_environment", factory=True, host=host, port=port, workers=workers, access_log=False
-        )
-        return
-    asyncio.run(_serve_here(chosen, host, port, with_worker))
-
-
-def app_from_environment() -> Any:
-    """For `uvicorn --factory`: an app from the environment alone."""
-    from liuti.doors.app import make_app
-
-    return make_app(settings())
-
-
-async def _serve_here(chosen: Settings, host: str, port: int, with_worker: bool) -> None:
-    import uvicorn
-
-    from liuti.doors.app import make_app
-
-    server = uvicorn.Server(
-        uvicorn.Config(make_app(chosen), host=host, port=port, access_log=False, log_level="warning")
-    )
-    stop = asyncio.Event()
-    working = asyncio.create_task(_work(chosen, stop)) if with_worker else None
-    try:
-        await server.serve()
-    finally:
-        stop.set()
-        if working is not None:
-            await working
+        serving.several(chosen, host, port, workers)
+    else:
+        serving.here(chosen, host, port, with_worker)
 
 
 @app.command()
 def work(database_url: Url = None) -> None:
     """The worker: clocks strike, letters leave. Run as many as you like; Ctrl-C finishes what is in hand."""
-    from liuti.worker import stop_on_signals
+    from liuti import worker
 
     async def run() -> None:
         stop = asyncio.Event()
-        stop_on_signals(stop)
-        await _work(settings(database_url=database_url), stop)
+        worker.stop_on_signals(stop)
+        await worker.run_worker(settings(database_url=database_url), stop)
 
     asyncio.run(run())
-
-
-async def _work(chosen: Settings, stop: asyncio.Event) -> None:
-    from liuti.worker import run_worker
-
-    await run_worker(chosen, stop)
 
 
 @app.command()

@@ -58,19 +58,19 @@ async def who(request: Request) -> Actor:
     cookie = request.cookies.get(COOKIE)
     if cookie:
         _same_site(request)
-        actor = await here.engine.read(partial(passes.bearer, secret=cookie, now=here.now()))
+        actor = await here.engine.ask(partial(passes.bearer, secret=cookie, now=here.now()))
         return actor or ANYONE
     return ANYONE
 
 
 async def _of_secret(here: Office, secret: str) -> Actor:
     if secret.startswith("lv1.") and (claim := here.ring.open_secret(secret)) is not None:
-        actor = await here.engine.read(partial(passes.voice_actor, voice_id=claim.voice_id))
+        actor = await here.engine.ask(partial(passes.voice_actor, voice_id=claim.voice_id))
     elif secret.startswith("lr1.") and (token := here.ring.open_rating(secret)) is not None:
-        actor = await here.engine.read(partial(passes.voice_actor, voice_id=token.voice_id))
+        actor = await here.engine.ask(partial(passes.voice_actor, voice_id=token.voice_id))
         actor = replace(actor, rating=token.round) if actor is not None else None
     else:
-        actor = await here.engine.read(partial(passes.bearer, secret=secret, now=here.now()))
+        actor = await here.engine.ask(partial(passes.bearer, secret=secret, now=here.now()))
     if actor is None:
         raise not_ours()
     return actor

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from msgspec import Struct, json
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from liuti.flow import sight
@@ -21,11 +21,11 @@ from liuti.flow.kernel import CLOCK, Actor, Decision, Form, Need, Next, Refused,
 from liuti.flow.machine import Flow, pick_ask
 from liuti.flow.words import Step
 from liuti.store import ledger, outbox, rows
-from liuti.store.bulk import insert_many, update_many
+from liuti.store.bulk import change_with, insert_many, update_many
 from liuti.store.engine import Engine
 from liuti.store.facts import Wanted, gather
 from liuti.store.ids import uuid7
-from liuti.store.tables import entries, issues
+from liuti.store.tables import entries, issues, letters
 from liuti.store.vault import KeyRing, SealName, query_code
 
 STATE = json.Decoder(Issue)
@@ -43,7 +43,6 @@ _BY_KEY = select(entries.c.issue_id, entries.c.key_digest, entries.c.receipt).wh
 _BY_EXTERNAL = select(issues.c.id, issues.c.state, issues.c.query_code).where(
     issues.c.source == bindparam("source"), issues.c.external_id == bindparam("external_id")
 )
-_UPDATE = update(issues).where(issues.c.id == bindparam("b_id"), issues.c.version == bindparam("b_version"))
 
 
 class Receipt(Struct, omit_defaults=True):
@@ -331,18 +330,17 @@ class Desk:
             sealed[0] |= {"key": attempt.key, "key_digest": attempt.digest, "receipt": json.encode(receipt).decode()}
         first, issue = made[0], made[-1].issue
         columns = rows.columns_of(issue) | {"head": sealed[-1]["seal"]}
+        beside = ((entries, sealed), (letters, outbox.rows_of(made)))
         if first.came_from is None:
-            conn.execute(
-                insert(issues), columns | {"id": issue.id, "query_code": held.query_code} | rows.words_of(first)
-            )
-        else:
-            given = columns | {"b_id": issue.id, "b_version": issue.version - len(made)}
-            more = rows.more_words(first)
-            if conn.execute(_UPDATE.values(more) if more else _UPDATE, given).rowcount != 1:
-                raise Refused("stale", 412, "此题已被他人更新,请刷新后再办。", "The issue has changed: read it again.")
-        ledger.append(conn, sealed)
+            columns |= {"id": issue.id, "query_code": held.query_code} | rows.words_of(first)
+            conn.execute(insert(issues), columns)
+            for table, given in beside:
+                if given:
+                    insert_many(conn, table, given)
+        elif not change_with(conn, issues, columns, {"id": issue.id, "version": issue.version - len(made)}, beside):
+            raise Refused("stale", 412, "此题已被他人更新,请刷新后再办。", "The issue has changed: read it again.")
         rows.write_beside(conn, self.ring, made, held.issue, attempt.place if attempt is not None else "")
-        outbox.post(conn, made)
+        outbox.to_crowds(conn, made)
 
 
 def _by_clock(move: str, raw: Mapping[str, Any], issue: Issue, now: datetime) -> _Attempt:

@@ -52,6 +52,10 @@ class Engine(Protocol):
         """Run `fn` on one unchanging snapshot; a statement that writes is refused by the database."""
         ...
 
+    async def ask(self, fn: Callable[[Connection], T]) -> T:
+        """Run `fn`, which makes a single reading statement: that is a snapshot by itself and needs no transaction."""
+        ...
+
     async def close(self) -> None:
         """Finish what was accepted, refuse what comes after, leave no thread and no connection behind."""
         ...
@@ -133,12 +137,17 @@ class _Postgres:
         )
         self._writes = self._pool.sync_engine
         self._reads = self._writes.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        # BEGIN and COMMIT are round trips too, and who is asking is looked up at every request.
+        self._asks = self._writes.execution_options(isolation_level="AUTOCOMMIT")
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
         return await self._run(self._writes, fn)
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
         return await self._run(self._reads, fn)
+
+    async def ask(self, fn: Callable[[Connection], T]) -> T:
+        return await self._run(self._asks, fn)
 
     async def close(self) -> None:
         self._closed = True

@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from msgspec import json
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, select
 
 from liuti.flow.kernel import Decision
 from liuti.store.tables import entries, issues
 from liuti.store.vault import SealName, seal
 
 START = ""
-_INSERT = insert(entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +82,6 @@ def sealed(row: dict[str, Any]) -> str:
         row["awaits"],
     )  # fmt: skip
     return seal(row["algorithm"], *(part.encode() for part in parts))
-
-
-def append(conn: Connection, rows: list[dict[str, Any]]) -> None:
-    conn.execute(_INSERT, rows if len(rows) > 1 else rows[0])
 
 
 _CHAINS = (

@@ -25,29 +25,40 @@ _TO_VOICES = insert(letters).from_select(
 
 
 def post(conn: Connection, made: list[Decision]) -> None:
-    """One row for each event and person; where many voices are told, one statement copies them from the voices."""
+    """Everything these decisions tell anybody."""
+    if rows := rows_of(made):
+        insert_many(conn, letters, rows)
+    to_crowds(conn, made)
+
+
+def rows_of(made: list[Decision]) -> list[dict[str, Any]]:
+    """One row for each event and person; where many voices are told, `to_crowds` copies them from the voices."""
     rows: dict[tuple[str, int, str, str], dict[str, Any]] = {}
     for decision in made:
-        issue, at = decision.issue, decision.at
-        crowd = {letter.event for letter in decision.letters if letter.to == "voices"} if issue.voices > 1 else set()
+        issue, at, crowd = decision.issue, decision.at, _crowd(decision)
         for letter in decision.letters:
             to = letter.to if letter.to != "voices" else "voice:" + issue.proposer
             if letter.event in crowd and to.startswith("voice:"):
                 continue
-            row = {
-                "issue_id": issue.id,
-                "version": issue.version,
-                "event": letter.event,
-                "recipient": to,
-                "at": at,
-                "next_at": at,
-            }
-            rows[issue.id, issue.version, letter.event, to] = row
-        for event in sorted(crowd):
+            rows[issue.id, issue.version, letter.event, to] = {
+                "issue_id": issue.id, "version": issue.version, "event": letter.event, "recipient": to, "at": at, "next_at": at,
+            }  # fmt: skip
+    return list(rows.values())
+
+
+def to_crowds(conn: Connection, made: list[Decision]) -> None:
+    """One statement for each event that all voices are told, when there is more than one voice."""
+    for decision in made:
+        issue, at = decision.issue, decision.at
+        for event in sorted(_crowd(decision)):
             given = {"issue": issue.id, "version": issue.version, "event": event, "at": at, "due": at}
             conn.execute(_TO_VOICES, given)
-    if rows:
-        insert_many(conn, letters, list(rows.values()))
+
+
+def _crowd(decision: Decision) -> set[str]:
+    if decision.issue.voices <= 1:
+        return set()
+    return {letter.event for letter in decision.letters if letter.to == "voices"}
 
 
 _DUE = (

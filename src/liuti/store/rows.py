@@ -55,18 +55,10 @@ def words_of(decision: Decision) -> dict[str, str]:
     return {"title": title, "body": form.text, "place": form.place}
 
 
-def more_words(decision: Decision) -> dict[str, Any]:
-    """A supplement adds to the text and names the place."""
-    if decision.move != "supply":
-        return {}
-    form: Any = decision.form
-    more: dict[str, Any] = {"body": issues.c.body + ("\n【补充】" + form.text)} if form.text else {}
-    return more | ({"place": form.place} if form.place else {})
-
-
 _VOICE, _CONTACT, _RATING, _FILE = insert(voices), insert(contacts), insert(ratings), insert(files)
 _MOVE = update(voices).where(voices.c.issue_id == bindparam("from"))
 _MOVE_ISSUES = update(issues).where(issues.c.lead_issue == bindparam("from"))
+_ISSUE = update(issues).where(issues.c.id == bindparam("issue"))
 _LEAVE = update(voices).where(voices.c.id == bindparam("voice"))
 
 
@@ -77,9 +69,20 @@ def write_beside(conn: Connection, ring: KeyRing, made: list[Decision], before: 
         if decision.came_from is None:
             form: Any = decision.form
             search.index(conn, decision.issue.id, f"{form.title} {form.text} {form.place}")
+        elif decision.move == "supply":
+            _add_words(conn, decision)
     after = made[-1].issue
     if after.assignments is not before.assignments:
         _put_assignments(conn, after)
+
+
+def _add_words(conn: Connection, decision: Decision) -> None:
+    """A supplement adds to the text and names the place."""
+    form: Any = decision.form
+    more: dict[str, Any] = {"body": issues.c.body + ("\n【补充】" + form.text)} if form.text else {}
+    more |= {"place": form.place} if form.place else {}
+    if more:
+        conn.execute(_ISSUE.values(more), {"issue": decision.issue.id})
 
 
 def _put_assignments(conn: Connection, issue: Issue) -> None:

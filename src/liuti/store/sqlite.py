@@ -101,6 +101,8 @@ class Sqlite:
             raise RuntimeError("this engine is closed")
         return await asyncio.get_running_loop().run_in_executor(self._readers, _on_a_snapshot, self._reads, fn)
 
+    ask = read
+
     async def close(self) -> None:
         if not self._closed:
             self._put(None)

@@ -1,0 +1,55 @@
+"""The server's processes: one with everything in it, or several that share the port."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+
+import uvicorn
+from fastapi import FastAPI
+
+from liuti.doors.app import make_app
+from liuti.settings import Settings
+from liuti.worker import run_worker
+
+
+def several(settings: Settings, host: str, port: int, workers: int) -> None:
+    """Processes of their own, which read the settings from the environment again; returns when they have stopped."""
+    os.environ["LIUTI_DATABASE_URL"] = settings.database_url
+    uvicorn.run(
+        "liuti.serving:app_from_environment", factory=True, host=host, port=port, workers=workers, access_log=False
+    )
+
+
+def app_from_environment() -> FastAPI:
+    """For `uvicorn --factory`: an app from the environment alone."""
+    app = make_app(Settings())
+    _settle()
+    return app
+
+
+def here(settings: Settings, host: str, port: int, with_worker: bool) -> None:
+    """In this process, with the worker beside it if wished; returns when both have stopped."""
+    config = uvicorn.Config(make_app(settings), host=host, port=port, access_log=False, log_level="warning")
+    _settle()
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_together(uvicorn.Server(config), settings, with_worker))
+
+
+async def _together(server: uvicorn.Server, settings: Settings, with_worker: bool) -> None:
+    stop = asyncio.Event()
+    working = asyncio.create_task(run_worker(settings, stop)) if with_worker else None
+    try:
+        await server.serve()
+    finally:
+        stop.set()
+        if working is not None:
+            await working
+
+
+def _settle() -> None:
+    """What is loaded by now stays for good: the collector need not walk it again and again, a tenth of a request."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
