@@ -234,18 +234,26 @@ async def struck(town: Town, issue: str) -> None:
         await asyncio.sleep(0.02)
 
 
-async def test_a_running_worker_strikes_when_woken_and_ends_soon_after_it_is_told_to(town: Town) -> None:
+async def test_a_running_worker_strikes_when_it_looks_again(town: Town) -> None:
     issue = (await submitted(town, 1))[0]
-    worker, stop = worker_of(town, pause=60.0), asyncio.Event()
+    worker, stop = worker_of(town, pause=0.2), asyncio.Event()
     running = asyncio.create_task(worker.run(stop))
     await asyncio.sleep(0.3)
     town.clock.now += timedelta(hours=25)
-    worker.wake()
     async with asyncio.timeout(10):
         await struck(town, issue)
         stop.set()
         await running
     assert await swept(worker, town) == 0
+
+
+async def test_a_worker_at_rest_ends_soon_after_it_is_told_to(town: Town) -> None:
+    worker, stop = worker_of(town, pause=60.0), asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+    await asyncio.sleep(0.3)
+    stop.set()
+    async with asyncio.timeout(5):
+        await running
 
 
 async def test_a_worker_that_stumbles_gets_up_again(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:

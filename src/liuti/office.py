@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -16,6 +17,7 @@ from liuti.flow.words import Channel, Role
 from liuti.settings import Settings
 from liuti.store import passes, people
 from liuti.store.act import Desk
+from liuti.store.audit import By, note
 from liuti.store.contacts import rotate_some
 from liuti.store.engine import Blocking, open_engine
 from liuti.store.ids import uuid7
@@ -25,13 +27,23 @@ from liuti.store.worlds import Worlds
 NOT_THERE = Refused("no_such_person", 404, "没有这个账号。", "There is no such login.")
 
 
+def _hand() -> By:
+    """Whoever runs the command, as the audit names them: by what the system calls them, since nobody logged in here."""
+    try:
+        login = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container's number without a name
+        login = "unnamed"
+    return By(f"shell:{login}"[:80], datetime.now(UTC))
+
+
 def add_user(
     settings: Settings, login: str, name: str, roles: str, unit: str, post: str, level: str, password: str
 ) -> None:
     """Raises ValueError for an unknown role or a short password, Refused where the rules forbid it."""
     chosen = frozenset(Role(word.strip()) for word in roles.split(",") if word.strip())
     digest = passes.password_hash(password)
-    add = partial(people.add_person, person_id=uuid7(datetime.now(UTC)), login=login, name=name, roles=chosen)
+    by = _hand()
+    add = partial(people.add_person, person_id=uuid7(by.at), login=login, name=name, roles=chosen, by=by)
     with Blocking(settings.database_url) as engine:
         engine.write(partial(add, unit=unit, post=post, level=level, password_hash=digest))
 
@@ -43,7 +55,8 @@ def list_users(settings: Settings) -> list[tuple[str, str, str, str, str]]:
 
 def add_unit(settings: Settings, unit: str, name: str, kind: str, supervisor: str) -> None:
     with Blocking(settings.database_url) as engine:
-        engine.write(partial(people.add_unit, unit_id=unit, name=name, kind=kind, supervisor=supervisor))
+        add = partial(people.add_unit, unit_id=unit, name=name, kind=kind, supervisor=supervisor, by=_hand())
+        engine.write(add)
 
 
 def make_token(settings: Settings, login: str, name: str, days: int) -> str:
@@ -51,17 +64,19 @@ def make_token(settings: Settings, login: str, name: str, days: int) -> str:
         person = engine.read(partial(people.id_of, login=login))
         if person is None:
             raise NOT_THERE
-        return engine.write(partial(passes.make_token, person_id=person, name=name, now=datetime.now(UTC), days=days))
+        who, now = _hand()
+        return engine.write(partial(passes.make_token, person_id=person, name=name, now=now, days=days, by=who))
 
 
 def revoke(settings: Settings, secret: str) -> None:
     with Blocking(settings.database_url) as engine:
-        engine.write(partial(passes.revoke, secret_or_digest=secret, now=datetime.now(UTC)))
+        engine.write(partial(passes.revoke, secret_or_digest=secret, by=_hand()))
 
 
 def add_notice(settings: Settings, words: str) -> None:
+    who, now = _hand()
     with Blocking(settings.database_url) as engine:
-        engine.write(partial(import_notice, words=words, now=datetime.now(UTC)))
+        engine.write(partial(import_notice, words=words, now=now, by=who))
 
 
 async def import_rows(settings: Settings, path: Path, source: str, columns: str | None, bad_path: Path | None) -> None:
@@ -91,8 +106,9 @@ async def import_rows(settings: Settings, path: Path, source: str, columns: str 
 def keep_policy(settings: Settings) -> int:
     """Register the policy in force under its version, so that a clock's policy can be read years later."""
     words = settings.policy_words() or policy.default_words()
+    who, now = _hand()
     with Blocking(settings.database_url) as engine:
-        return engine.write(partial(register_policy, words=words, now=datetime.now(UTC)))
+        return engine.write(partial(register_policy, words=words, now=now, by=who))
 
 
 def rotate(settings: Settings, shown: Callable[[int], None]) -> int:
@@ -103,4 +119,7 @@ def rotate(settings: Settings, shown: Callable[[int], None]) -> int:
             after, done = step
             turned += done
             shown(turned)
+        engine.write(
+            partial(note, by=_hand(), act="rotate_keys", subject="contacts", before=None, after={"sealed": turned})
+        )
     return turned

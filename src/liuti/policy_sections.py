@@ -230,6 +230,10 @@ class Score(Section):
     same_text_hours: Count
     weights: Weights
 
+    @property
+    def factors(self) -> frozenset[str]:
+        return frozenset(Weights.model_fields)
+
 
 class Retention(Section):
     """How many days each thing is kept after the end of its issue; access_log: after it was written."""

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from liuti.rank.categories import Model
 from liuti.store.vault import KeyRing, KeysUnfit
 
 
@@ -36,6 +37,7 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = None
     files_dir: Path = Path("files")
     policy_file: Path | None = None
+    category_model: Path | None = None
     pool: int = Field(10, ge=1, le=200)
     workers: int = Field(1, ge=1, le=64)
     trusted_proxies: str = ""
@@ -49,6 +51,10 @@ class Settings(BaseSettings):
     def policy_words(self) -> str | None:
         """The text of the district's policy file; None: the default policy."""
         return self.policy_file.read_text("utf-8") if self.policy_file is not None else None
+
+    def categories(self) -> Model | None:
+        """What `liuti categories train` wrote; None: no category is guessed. ValueError in words for another file."""
+        return Model.load(self.category_model.read_bytes()) if self.category_model is not None else None
 
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks whose word on a client's address is believed; none by default."""

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 import structlog
 
-from liuti.flow.kernel import Refused
+from liuti.flow.amended import Amended
+from liuti.flow.kernel import CLOCK, Refused
 from liuti.flow.table import FLOW
 from liuti.letters import written
 from liuti.senders import ConsoleSender, NotSent, Sender, WebhookSender
@@ -25,6 +26,7 @@ from liuti.settings import Settings
 from liuti.store import outbox, sweep
 from liuti.store.act import Desk
 from liuti.store.engine import open_engine
+from liuti.store.world import forget_amended
 from liuti.store.worlds import Worlds
 
 T = TypeVar("T")
@@ -38,6 +40,9 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 """How long an issue that failed is left alone: doubling each time."""
 RECOUNT_EVERY = timedelta(hours=1)
 """A server that has not heard of a new notice yet may still write a provisional due time."""
+
+ALL_HAVE_HEARD = timedelta(minutes=5)
+"""By then every running server has read the world anew (`Worlds.watch`) and starts no clock by an old notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +96,11 @@ class Worker:
             stopped.cancel()
         log.info("worker_stopped")
 
-    def wake(self) -> None:
-        """Something was written: look now rather than after the rest. To be called in the worker's own loop."""
-        for alarm in self._alarms:
-            alarm.set()
-
     async def _stop_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._stopping = True
-        self.wake()
+        for alarm in self._alarms:
+            alarm.set()
 
     async def _repeat(self, once: Callable[[datetime], Awaitable[int]], pause: float) -> None:
         alarm = asyncio.Event()
@@ -214,7 +215,34 @@ class Worker:
         years, last = self._desk.world().calendar.years, self._recounted
         if last is None or last[1] != years or now >= last[0] + RECOUNT_EVERY:
             await self.recompute_once(now)
+        if isinstance(self._desk.world(), Amended):
+            await self.recount_amended(now)
         return 0
+
+    async def recount_amended(self, now: datetime) -> int:
+        """Row 52 on every issue that an amended notice gives another due time; how many.
+
+        What the notice said before is dropped once a pass found every server to know the new one, and nothing failed.
+        """
+        world, after, made, failed = self._desk.world(), "", 0, 0
+        while True:
+            after, ids = await self._engine.read(partial(sweep.outdated_ids, world=world, after=after))
+            for issue in ids:
+                outcome = await _outcome(self._desk.act(CLOCK, "recompute", {}, issue))
+                if not isinstance(outcome, Exception):
+                    made += 1
+                elif not (isinstance(outcome, Refused) and outcome.code == "something_is_provisional"):
+                    failed += 1
+                    LOG.error("recount_failed", alert=True, worker=self.name, issue=issue, **_fault(outcome))
+                if self._stopping:
+                    return made
+            if not after:
+                break
+        if made or failed:
+            LOG.warning("notice_amended", worker=self.name, recounted=made, failed=failed)
+        if not failed:
+            await self._engine.write(partial(forget_amended, until=now - ALL_HAVE_HEARD))
+        return made
 
     async def recompute_once(self, now: datetime) -> int:
         """Go through all provisional due times once; the number of issues whose times could be counted again."""

@@ -237,6 +237,8 @@ def good(story: Story, move: str) -> Doc:
         "explain": lambda: {"reason": "没有依据。", "answer": "现行规定对此没有补贴。"},
         "vote": lambda: {"yes": True},
         "sign_gate": lambda: {"agree": True},
+        "assess": lambda: {"factor": "money", "value": 0.9, "evidence": "2026年第3号预算批复"},
+        "unflag": lambda: {"what": "burst", "reason": "已电话抽查10户,各自反映。"},
         "adjust": lambda: {"what": "pin", "code": "safety", "reason": "开学在即,学校门口的交通安全应当提前安排解决。"},
         "publish": lambda: {"snapshot": {}, "reason": "反映集中。"},
         "recall": lambda: {"reason": "情况有变。"},

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from liuti.flow import evaluate, parts, select, sight, supervise
-from liuti.flow.kernel import Actor, Guard, Refused
+from liuti.flow.kernel import Actor, Facts, Guard, Refused, Standing
 from liuti.flow.table import FLOW
 from liuti.flow.words import ADMINS, Kind, Lane, Role, Step
 from tests.flow.cast import (
@@ -72,7 +72,12 @@ def planned_by(person: str) -> Callable[[], Story]:
 
 
 def scored_by(person: str) -> Callable[[], Story]:
-    return lambda: tampered(at(Step.SELECT), scored_by=person)
+    def story() -> Story:
+        made = at(Step.SELECT)
+        made.facts["standing"] = Standing("r-1", person, "0" * 64, 61.5, 1)
+        return made
+
+    return story
 
 
 def first_gate_signed() -> Story:
@@ -162,7 +167,9 @@ def test_the_one_the_duty_speaks_of_is_refused(duty: Duty) -> None:
     with pytest.raises(Refused) as caught:
         duty.attempt(story, duty.barred)
     assert (caught.value.code, caught.value.status) == (duty.guard.code, 403)
-    assert duty.row not in FLOW.open_to(story.issue, story.who(duty.barred), story.world, story.now)
+    assert duty.row not in FLOW.open_to(
+        story.issue, story.who(duty.barred), story.world, story.now, Facts(**story.facts)
+    )
 
 
 @pytest.mark.parametrize("duty", DUTIES, ids=_id)

@@ -1,4 +1,4 @@
-"""Every row 1 to 52: one act that is accepted, and for each of its conditions one that is refused for just that reason."""
+"""Every row 1 to 54: one act that is accepted, and for each of its conditions one that is refused for just that reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace as altered
 
-from liuti.flow.kernel import Actor, Refused
+from liuti.flow.kernel import Actor, Refused, Standing
 from liuti.flow.table import FLOW
 from liuti.flow.words import ENDS, Clock, Kind, Lane, Role, Step
 from tests.flow.cast import (
@@ -39,6 +39,8 @@ from tests.flow.cast import (
 )
 
 Setup = Callable[[], Story]
+STANDING = Standing("r-1", "panel", "1" * 64, 61.5, 1)
+"""The latest round, which the panel member "panel" ran."""
 
 
 @dataclass(frozen=True)
@@ -349,7 +351,7 @@ ROWS = (
         Bad("open_request", ready=first("panel_1", "explain")),
     )),
     Row("vote", here(Step.SELECT), "panel", Step.SELECT, (
-        Bad("did_not_run_the_score", ready=having(scored_by="panel")), Bad("voted_this_round", ready=first("panel", "vote")),
+        Bad("did_not_run_the_score", facts={"standing": STANDING}), Bad("voted_this_round", ready=first("panel", "vote")),
     )),
     Row("sign_gate", here(Step.SELECT), "gate", Step.SELECT, (
         Bad("holds_a_gate", who=NOT_A_GATE), Bad("distinct_gatekeepers", who=HOLDER_OF_TWO, ready=first("gate", "sign_gate")),
@@ -362,6 +364,15 @@ ROWS = (
     Row("publish", lambda: voted(at(Step.SELECT)), "panel", Step.CLAIM, (
         Bad("majority_of_votes", story=here(Step.SELECT)), Bad("gates_signed", story=livelihood),
         Bad("reason_if_not_recommended", {"recommended": False, "reason": ""}),
+        Bad("reason_if_not_recommended", {"reason": ""}, facts={"standing": altered(STANDING, rank=None)}),
+        Bad("snapshot_is_the_latest", {"snapshot": {"round": "r-0", "digest": "0" * 64}}, facts={"standing": STANDING}),
+    )),
+    Row("assess", here(Step.SELECT), "analyst", Step.SELECT, (
+        Bad("factor_is_known", {"factor": "beauty"}), Bad("bad_form", {"value": 1.01}), Bad("bad_form", {"evidence": ""}),
+        Bad("not_yours", who="intake"), Bad("wrong_step", story=here(Step.CLAIM)),
+    )),
+    Row("unflag", here(Step.SELECT), "panel", Step.SELECT, (
+        Bad("names_the_text", {"what": "same_text"}), Bad("bad_form", {"reason": ""}), Bad("not_yours", who="intake"),
     )),
     Row("recall", here(Step.CLAIM), "panel", Step.SELECT, grants=("panel_1",), bad=(
         Bad("bad_form", {"reason": ""}), Bad("wrong_step", story=here(Step.SOLVE)),

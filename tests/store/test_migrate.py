@@ -18,10 +18,11 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from liuti.store import migrate
 from liuti.store.engine import Engine, open_engine
-from liuti.store.tables import META, Moment, entries, issues, looks, ratings
+from liuti.store.tables import META, Moment, audit, entries, issues, looks, ratings
+from liuti.store.tables_rank import adjustments, places, rounds
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
-NEWEST = "0002"
+NEWEST = max(path.name[:4] for path in migrate._folder().glob("versions/0*.py"))
 SHAPE_OF_POSTGRES = """
 SELECT 'column', table_name || '.' || column_name,
        concat_ws(' ', data_type, character_maximum_length, is_nullable, column_default)
@@ -62,8 +63,14 @@ ROWS: dict[str, dict[str, Any]] = {
     "entries": example(entries, issue_id="i", version=1),
     "ratings": example(ratings, issue_id="i", voice_id="v"),
     "looks": example(looks, id=1),
+    "audit": example(audit, id=1),
+    "places": example(places, round_id="r", line=1, issue_id="i"),
+    "adjustments": example(adjustments, issue_id="i", version=1, round_id="r"),
 }
-ERASED: dict[str, dict[str, Any]] = {"entries": {"words": None, "salt": None}, "ratings": {"text": ""}, "looks": {}}
+ERASED: dict[str, dict[str, Any]] = {
+    "entries": {"words": None, "salt": None}, "ratings": {"text": ""}, "looks": {}, "audit": {},
+    "places": {}, "adjustments": {},
+}  # fmt: skip
 LEDGER = [META.tables[name] for name in ROWS]
 
 
@@ -78,6 +85,7 @@ async def engine(database_url: str) -> AsyncIterator[Engine]:
 async def ledger(engine: Engine) -> Engine:
     def fill(conn: Connection) -> None:
         conn.execute(insert(issues), [ISSUE])
+        conn.execute(insert(rounds), [example(rounds, id="r")])
         for table in LEDGER:
             conn.execute(insert(table), [ROWS[table.name]])
 
@@ -177,7 +185,7 @@ async def test_no_column_of_the_ledger_changes(ledger: Engine, table: Table) -> 
     other = example(table)
     for column in table.columns:
         kind = kind_of(column)
-        changed = {str: "y", int: 2, bool: False, datetime: NOON.replace(hour=5), bytes: b"y"}[kind]
+        changed = {str: "y", int: 2, bool: False, datetime: NOON.replace(hour=5), bytes: b"y", float: 2.0}[kind]
         assert changed != other[column.name]
         values = {column.name: changed} | {k: v for k, v in ERASED[table.name].items() if k != column.name}
         with pytest.raises(IntegrityError, match="append-only"):

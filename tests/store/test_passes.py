@@ -16,12 +16,14 @@ from sqlalchemy.engine import Engine as CoreEngine
 from liuti.flow.kernel import Actor, Refused
 from liuti.flow.words import Role
 from liuti.store import passes, people
+from liuti.store.audit import By
 from liuti.store.engine import Engine
 from liuti.store.tables import issues, voices
 from liuti.store.tables import passes as passes_table
 from liuti.store.tables import people as people_table
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+BY = By("sys", NOW)
 MINUTE = timedelta(minutes=1)
 KEPT = PasswordHash.recommended().hash("unlocked-by-rain")
 
@@ -88,7 +90,7 @@ async def test_the_hash_to_compare_is_empty_for_whoever_may_not_log_in(office: E
         assert await office.read(partial(passes.stored_password, login=name)) == KEPT
     for name in ("mute", "nobody"):
         assert await office.read(partial(passes.stored_password, login=name)) == ""
-    await office.write(partial(passes.set_active, person_id="he", now=NOW, active=False))
+    await office.write(partial(passes.set_active, person_id="he", by=BY, active=False))
     assert await office.read(partial(passes.stored_password, login="he.jia")) == ""
     assert await let_in(office, "he.jia", ok=True) is None
 
@@ -136,15 +138,15 @@ async def test_a_new_password_wakes_the_account_and_ends_its_sessions(office: En
     old, program = await session(office), await token(office)
     for _ in range(10):
         await let_in(office, "he.jia", ok=False)
-    await office.write(partial(passes.set_password, person_id="he", kept=KEPT, now=NOW))
+    await office.write(partial(passes.set_password, person_id="he", kept=KEPT, by=BY))
     assert await let_in(office, "he.jia", ok=True) == "he"
     assert (await who(office, old), await who(office, program)) == (None, "he")
 
 
 async def test_a_stranger_has_no_password_to_set_and_no_token_to_make(office: Engine) -> None:
     for work in (
-        partial(passes.set_password, person_id="nobody", kept=KEPT, now=NOW),
-        partial(passes.set_active, person_id="nobody", now=NOW, active=True),
+        partial(passes.set_password, person_id="nobody", kept=KEPT, by=BY),
+        partial(passes.set_active, person_id="nobody", by=BY, active=True),
         partial(passes.make_token, person_id="nobody", name="x", now=NOW, days=1),
     ):
         with pytest.raises(Refused) as fault:
@@ -161,7 +163,7 @@ async def test_a_pass_stands_for_its_person_with_the_roles_of_the_moment(office:
     assert await office.read(partial(passes.bearer, secret=secret, now=NOW)) == shown
     assert await office.read(partial(people.actor_of, person_id="he")) == shown
     await office.write(
-        lambda conn: people.set_roles(conn, Actor("sec", frozenset({Role.SECADMIN})), "he", {Role.CALLER})
+        lambda conn: people.set_roles(conn, Actor("sec", frozenset({Role.SECADMIN})), "he", {Role.CALLER}, NOW)
     )
     actor = await office.read(partial(passes.bearer, secret=secret, now=NOW))
     assert actor is not None and actor.roles == {Role.CALLER}
@@ -177,12 +179,12 @@ async def test_a_session_ends_after_its_hours_and_a_token_after_its_days(office:
 
 async def test_a_revoked_pass_is_dead_and_the_others_live(office: Engine) -> None:
     desk, program = await session(office), await token(office)
-    assert await office.write(partial(passes.revoke, secret_or_digest=desk, now=NOW))
-    assert not await office.write(partial(passes.revoke, secret_or_digest=desk, now=NOW))
+    assert await office.write(partial(passes.revoke, secret_or_digest=desk, by=BY))
+    assert not await office.write(partial(passes.revoke, secret_or_digest=desk, by=BY))
     assert (await who(office, desk), await who(office, program)) == (None, "he")
     (left,) = await office.read(partial(passes.passes_of, person_id="he", now=NOW))
     assert (left.kind, left.name, left.made_at) == ("token", "热线系统", NOW)
-    assert await office.write(partial(passes.revoke, secret_or_digest=left.digest, now=NOW))
+    assert await office.write(partial(passes.revoke, secret_or_digest=left.digest, by=BY))
     assert await who(office, program) is None
 
 
@@ -193,7 +195,7 @@ async def test_whoever_is_kept_out_does_not_come_back_by_an_old_pass(office: Eng
     await office.write(lambda conn: conn.execute(update(people_table).values(active=True)))
     assert [await who(office, secret) for secret in secrets] == ["he", "he"]
     for active in (False, True):
-        await office.write(partial(passes.set_active, person_id="he", now=NOW, active=active))
+        await office.write(partial(passes.set_active, person_id="he", by=BY, active=active))
     assert [await who(office, secret) for secret in secrets] == [None, None]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from liuti.store.tables import grids
 from liuti.store.tables import people as people_table
 from liuti.store.tables import units as units_table
 
+NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 SECADMIN = Actor("sec", frozenset({Role.SECADMIN}))
 
 
@@ -43,7 +45,7 @@ async def town(engine: Engine) -> Engine:
 
 def roles_after(person: str, roles: set[Role], by: Actor = SECADMIN) -> Callable[[Connection], frozenset[Role]]:
     def work(conn: Connection) -> frozenset[Role]:
-        people.set_roles(conn, by, person, roles)
+        people.set_roles(conn, by, person, roles, NOW)
         actor = people.actor_of(conn, person)
         assert actor is not None
         return actor.roles

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import Any, ClassVar
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from liuti.doors.api import PROBLEM, answer
+from liuti.doors.api import answer
 from liuti.doors.deps import COOKIE, body_of, form_of, office, who
+from liuti.doors.hashing import Hashing
+from liuti.doors.moves import body, problems
 from liuti.flow.kernel import Form, Refused, parse
 from liuti.store import passes
+from liuti.store.audit import By
 
 
 class Login(Form):
@@ -21,23 +23,16 @@ class Login(Form):
     password: str = Field(min_length=1, max_length=200)
 
 
-BODY = {
-    "requestBody": {
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Login"}, "example": Login.example}}
-    }
-}
-
-
 def router() -> APIRouter:
     routes = APIRouter(prefix="/api/v1", tags=["account"])
-    problems: dict[int | str, dict[str, Any]] = {
-        s: {"description": d, **PROBLEM} for s, d in ((401, "wrong"), (422, "a rule"))
-    }
     routes.add_api_route(
-        "/session", sign_in, methods=["POST"], summary="登录 sign in", openapi_extra=BODY, responses=problems
+        "/session", sign_in, methods=["POST"], summary="登录 sign in", openapi_extra=body(Login) | {"security": []},
+        responses=problems(401, 413, 422, 503),
+    )  # fmt: skip
+    routes.add_api_route(
+        "/session", sign_out, methods=["DELETE"], summary="退出 sign out", status_code=204, responses=problems(401, 403)
     )
-    routes.add_api_route("/session", sign_out, methods=["DELETE"], summary="退出 sign out", status_code=204)
-    routes.add_api_route("/me", me, methods=["GET"], summary="我是谁 who am I", responses=problems)
+    routes.add_api_route("/me", me, methods=["GET"], summary="我是谁 who am I", responses=problems(401))
     return routes
 
 
@@ -47,7 +42,8 @@ async def sign_in(request: Request) -> Response:
     form = parse(Login, form_of(await body_of(request, 10_000)))
     now = here.now()
     stored = await here.engine.read(partial(passes.stored_password, login=form.login))
-    fit = await asyncio.to_thread(passes.check_password, stored, form.password)
+    hashing: Hashing = request.app.state.hashing
+    fit = await hashing.do(passes.check_password, stored, form.password)
     person = await here.engine.write(partial(passes.login, login=form.login, ok=fit, now=now))
     if person is None:
         raise Refused(
@@ -65,9 +61,9 @@ async def sign_in(request: Request) -> Response:
 async def sign_out(request: Request) -> Response:
     here = office(request)
     secret = request.cookies.get(COOKIE) or request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-    await who(request)
+    actor = await who(request)
     if secret:
-        await here.engine.write(partial(passes.revoke, secret_or_digest=secret, now=here.now()))
+        await here.engine.write(partial(passes.revoke, secret_or_digest=secret, by=By(actor.id, here.now())))
     response = Response(status_code=204)
     response.delete_cookie(COOKIE, path="/")
     return response

@@ -4,28 +4,45 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from msgspec import json
+from pydantic import Field
 
 from liuti.doors import moves
 from liuti.doors.deps import body_of, form_of, office, who
 from liuti.doors.uploads import path_of
 from liuti.flow import picture, sight
-from liuti.flow.kernel import ANYONE, Actor, Refused
+from liuti.flow.issue import Issue
+from liuti.flow.kernel import ANYONE, NO_FACTS, Actor, Facts, Form, Refused, parse
 from liuti.flow.table import FLOW
-from liuti.flow.words import Kind, Lane, Step
-from liuti.store import looks, migrate, read
+from liuti.flow.words import Kind, Lane, Role, Step
+from liuti.store import looks, migrate, read, rounds
 from liuti.store.read import Found, Wish
 from liuti.store.vault import check_query_code, mask_name, mask_phone
 
 Text = Annotated[str, Query(max_length=100)]
-PROBLEM = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"description": moves.STATUS[status], **PROBLEM} for status in (401, 403, 404, 422)
+REFUSALS = moves.problems(401, 403, 404, 422)
+
+ATTACH = FLOW.moves["attach"]
+KEPT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "the file as it is kept",
+        "content": {
+            media_type: {"schema": {"type": "string", "format": "binary"}}
+            for media_type in ("image/jpeg", "image/png", "application/pdf")
+        },
+    }
 }
+
+
+class Purpose(Form):
+    """What the contact is opened for; without it everything comes masked."""
+
+    example: ClassVar[dict[str, Any]] = {"purpose": "回访核实"}
+    purpose: str | None = Field(None, max_length=500)
 
 
 def answer(body: Any, status: int = 200, etag: int | None = None) -> Response:
@@ -67,18 +84,16 @@ def router() -> APIRouter:
     )
     routes.add_api_route(
         "/issues/{issue}/files", add_files, methods=["POST"], tags=["anywhere"], summary="上传附件 attach files",
-        openapi_extra=moves._extra(FLOW.moves["attach"]), operation_id="add_files",
+        openapi_extra=moves.spoken(ATTACH), responses=moves.responses(ATTACH, 200), operation_id="add_files",
     )  # fmt: skip
     routes.add_api_route(
-        "/issues/{issue}/files/{file}", file, methods=["GET"], tags=["reading"], summary="取附件 one file"
-    )
+        "/issues/{issue}/files/{file}", file, methods=["GET"], tags=["reading"], summary="取附件 one file",
+        response_class=FileResponse, responses=KEPT,
+    )  # fmt: skip
     routes.add_api_route(
-        "/issues/{issue}/contact",
-        contact,
-        methods=["POST"],
-        tags=["reading"],
-        summary="查看联系方式 open the contact, for a purpose",
-    )
+        "/issues/{issue}/people", people, methods=["POST"], tags=["reading"], openapi_extra=moves.body(Purpose),
+        responses=moves.problems(413), summary="查看联系方式 who is behind it, and their contact for a purpose",
+    )  # fmt: skip
     routes.add_api_route(
         "/progress/{code}", progress, methods=["GET"], tags=["reading"], summary="凭查询码看进度 progress by query code"
     )
@@ -118,8 +133,19 @@ async def one(request: Request, issue: str) -> Response:
     found = await found_by(request, issue, actor)
     now = here.now()
     body = sight.seen_by(actor, found.issue, found.row, now)
-    body["moves"] = FLOW.open_to(found.issue, actor, here.desk.world(), now)
+    if found.issue.settled_by:
+        earlier = await here.engine.read(lambda conn: read.find(conn, found.issue.settled_by))
+        body["settled_by"] = sight.settled_by(actor, found.issue, earlier.issue, earlier.row) if earlier else None
+    facts = await _facts(request, found.issue, actor)
+    body["moves"] = FLOW.open_to(found.issue, actor, here.desk.world(), now, facts)
     return answer(body, etag=found.issue.version)
+
+
+async def _facts(request: Request, issue: Issue, actor: Actor) -> Facts:
+    """Who ran its score may not vote, and is not offered to."""
+    if issue.step is not Step.SELECT or Role.PANEL not in actor.roles:
+        return NO_FACTS
+    return Facts(standing=await office(request).engine.read(lambda conn: rounds.standing(conn, issue.id)))
 
 
 async def timeline(request: Request, issue: str, after: Annotated[int, Query(ge=0, le=10**6)] = 0) -> Response:
@@ -169,15 +195,14 @@ async def file(request: Request, issue: str, file: str) -> Response:
     )
 
 
-async def contact(request: Request, issue: str) -> Response:
+async def people(request: Request, issue: str) -> Response:
     """Masked without a purpose; in full with one, and the look is on record (docs/rules.md §8)."""
     here, actor = office(request), await who(request)
     found = await found_by(request, issue, actor)
     if actor.voice or not sight.may_open_contact(actor, found.issue):
         raise Refused("not_yours", 403, "您无权查看联系方式。", "The contact is not yours to see.")
-    raw = form_of(await body_of(request))
-    purpose = raw.get("purpose") if isinstance(raw, dict) else None
-    if purpose is not None and (not isinstance(purpose, str) or len(purpose.strip()) < 4):
+    purpose = parse(Purpose, form_of(await body_of(request))).purpose
+    if purpose is not None and len(purpose) < 4:
         raise Refused(
             "purpose_required",
             422,
@@ -186,9 +211,7 @@ async def contact(request: Request, issue: str) -> Response:
             "purpose",
         )
     if purpose is not None:
-        await here.engine.write(
-            partial(looks.look, person=actor.id, issue=issue, purpose=purpose.strip(), now=here.now())
-        )
+        await here.engine.write(partial(looks.look, person=actor.id, issue=issue, purpose=purpose, now=here.now()))
     rows = await here.engine.read(lambda conn: read.voices_of(conn, found.issue))
     return answer({"people": [_person(here.ring, row, found.issue.proposer, purpose is not None) for row in rows]})
 
@@ -236,7 +259,11 @@ def health() -> APIRouter:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @routes.get("/readyz", summary="就绪 ready: the database answers and its tables are of this version")
+    @routes.get(
+        "/readyz",
+        responses=moves.problems(503),
+        summary="就绪 ready: the database answers and its tables are of this version",
+    )
     async def readyz(request: Request) -> dict[str, str]:
         if await office(request).engine.read(migrate.is_behind):
             raise Refused(

@@ -11,9 +11,12 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from liuti import __version__
-from liuti.doors import account, api, moves, openapi, pages, problems
+from liuti.doors import account, api, audit, moves, openapi, pages, problems, rounds, topics
 from liuti.doors.deps import Office
+from liuti.doors.hashing import Hashing
+from liuti.doors.straight import Straight
 from liuti.flow.table import FLOW
+from liuti.matters import Matters
 from liuti.settings import Settings
 from liuti.store.act import Desk
 from liuti.store.engine import open_engine
@@ -52,19 +55,25 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        engine = open_engine(settings.database_url, pool=settings.pool)
-        worlds = Worlds(settings.policy_words())
-        await worlds.refresh(engine)
-        ring = settings.ring()
-        desk = Desk(engine, FLOW, worlds, ring, now, settings.seal)
-        app.state.office = Office(settings, engine, desk, ring, now)
-        watching = asyncio.create_task(worlds.watch(engine))
+        engine, hashing = open_engine(settings.database_url, pool=settings.pool), Hashing()
         try:
-            yield
+            worlds = Worlds(settings.policy_words())
+            await worlds.refresh(engine)
+            ring = settings.ring()
+            desk = Desk(engine, FLOW, worlds, ring, now, settings.seal)
+            app.state.office, app.state.hashing = (
+                Office(settings, engine, desk, ring, now, Matters(), settings.categories()),
+                hashing,
+            )
+            watching = asyncio.create_task(worlds.watch(engine))
+            try:
+                yield
+            finally:
+                watching.cancel()
+                with suppress(asyncio.CancelledError):
+                    await watching
         finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            await hashing.close()
             await engine.close()
 
     app = FastAPI(
@@ -77,7 +86,17 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
     )
     app.add_middleware(Hardened)
     problems.install(app)
-    for door in (moves.router(), api.router(), account.router(), api.health(), pages.router()):
+    for door in (
+        moves.router(),
+        api.router(),
+        account.router(),
+        audit.router(),
+        rounds.router(),
+        topics.router(),
+        api.health(),
+        pages.router(),
+    ):
         app.include_router(door)
+    app.router.routes.insert(0, Straight())
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     return app

@@ -17,6 +17,8 @@ from msgspec import DecodeError, json
 from msgspec.structs import replace
 
 from liuti.flow.kernel import ANYONE, Actor, Refused
+from liuti.matters import Matters
+from liuti.rank.categories import Model
 from liuti.settings import Settings
 from liuti.store import passes
 from liuti.store.act import Desk
@@ -36,6 +38,9 @@ class Office:
     desk: Desk
     ring: KeyRing
     now: Callable[[], datetime]
+    matters: Matters
+    categories: Model | None
+    """What suggests a category at intake; None: nothing is guessed."""
 
 
 def office(request: Request) -> Office:

@@ -23,8 +23,16 @@ STATUS = {
     404: "not there",
     409: "not now",
     412: "stale If-Match",
+    413: "too large",
     422: "a rule",
+    503: "not ready, or busy: send it again",
 }
+PROBLEM = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals a route may answer with, for the documents."""
+    return {status: {"description": STATUS[status], **PROBLEM} for status in statuses}
 
 
 def routed(move: Move) -> bool:
@@ -51,7 +59,7 @@ def router() -> APIRouter:
     submit = FLOW.moves["submit"]
     routes.add_api_route(
         "", _submit, methods=["POST"], status_code=201, tags=[tag_of(submit)], summary=f"{submit.zh} {submit.en}",
-        operation_id="submit", responses=_responses(submit, 201), openapi_extra=_extra(submit),
+        operation_id="submit", responses=responses(submit, 201), openapi_extra=spoken(submit),
     )  # fmt: skip
     for move in FLOW.moves.values():
         if not routed(move):
@@ -72,7 +80,7 @@ def _hang(routes: APIRouter, move: Move) -> None:
     endpoint.__doc__ = _told(move)
     routes.add_api_route(
         f"/{{issue}}/{move.name}", endpoint, methods=["POST"], tags=[tag_of(move)], operation_id=move.name,
-        summary=f"{move.zh} {move.en}", responses=_responses(move, 200), openapi_extra=_extra(move),
+        summary=f"{move.zh} {move.en}", responses=responses(move, 200), openapi_extra=spoken(move),
     )  # fmt: skip
 
 
@@ -98,10 +106,12 @@ async def _form(request: Request, name: str, issue: str, actor: Actor) -> Any:
     takes_files = "files" in form.model_fields
     if is_multipart(request) and takes_files:
         # Look at uploads only for somebody who may make the move: anyone else gets the refusal they would get anyway.
-        return await form_with_files(request) if await _admitted(request, name, issue, actor) else {}
-    raw = form_of(await body_of(request))
-    if isinstance(raw, dict) and takes_files and raw.get("files"):
-        return raw | {"files": "send files as multipart/form-data"}
+        raw = await form_with_files(request) if await _admitted(request, name, issue, actor) else {}
+    else:
+        raw = form_of(await body_of(request))
+        if isinstance(raw, dict) and takes_files and raw.get("files"):
+            raw |= {"files": "send files as multipart/form-data"}
+    # As a plain text: the desk has to note, and to compare, what came with an Idempotency-Key.
     return raw if not isinstance(raw, Malformed) else "not a JSON object"
 
 
@@ -140,16 +150,15 @@ def _told(move: Move) -> str:
     return f"By {names}. docs/rules.md §4 row {move.row}.{second}\n\n{rules}"
 
 
-def schema_of(form: type[Form]) -> dict[str, Any]:
-    schema = form.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
-    return schema
+def body(form: type[Form]) -> dict[str, Any]:
+    """The form as the JSON body of a route, for the documents."""
+    schema = {"$ref": f"#/components/schemas/{form.__name__}"}
+    return {"requestBody": {"content": {"application/json": {"schema": schema, "example": form.example}}}}
 
 
-def _extra(move: Move) -> dict[str, Any]:
+def spoken(move: Move) -> dict[str, Any]:
     form = move.form
-    content: dict[str, Any] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{form.__name__}"}}}
-    content["application/json"]["example"] = form.example
+    content: dict[str, Any] = body(form)["requestBody"]["content"]
     if "files" in form.model_fields:
         content["multipart/form-data"] = {"schema": _multipart(form)}
     headers = [
@@ -174,15 +183,11 @@ def _multipart(form: type[Form]) -> dict[str, Any]:
     }
 
 
-def _responses(move: Move, done: int) -> dict[int | str, dict[str, Any]]:
+def responses(move: Move, done: int) -> dict[int | str, dict[str, Any]]:
     receipt = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Receipt"}}}}
     found: dict[int | str, dict[str, Any]] = {done: {"description": "done: the receipt", **receipt}}
     if done == 201:
         found[200] = {"description": "known already: the first receipt", **receipt}
     if move.asks_of:
         found[202] = {"description": "asked: another person has to grant it", **receipt}
-    problem = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-    for status, words in STATUS.items():
-        found[status] = {"description": words, **problem}
-    found[413] = {"description": "too large", **problem}
-    return found
+    return found | problems(401, 403, 404, 409, 412, 422, 413)

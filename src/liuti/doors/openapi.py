@@ -9,7 +9,10 @@ from fastapi.openapi.utils import get_openapi
 
 from liuti import __version__
 from liuti.doors.account import Login
+from liuti.doors.api import Purpose
 from liuti.doors.moves import TAGS
+from liuti.doors.rounds import Opening
+from liuti.doors.topics import Placement, Union
 from liuti.flow.kernel import Answer, Form
 from liuti.flow.table import FLOW
 from liuti.flow.words import STEP_NAMES
@@ -49,8 +52,16 @@ def document(app: FastAPI) -> dict[str, Any]:
             "bearer": {"type": "http", "scheme": "bearer"},
             "session": {"type": "apiKey", "in": "cookie", "name": "liuti_session"},
         }
+        _ask_for_passes(made)
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _ask_for_passes(made: dict[str, Any]) -> None:
+    """Whatever may answer 401 takes a pass, and may be tried without one."""
+    for operation in (one for methods in made["paths"].values() for one in methods.values()):
+        if "401" in operation["responses"]:
+            operation.setdefault("security", [{}, {"bearer": []}, {"session": []}])
 
 
 def _tags() -> list[dict[str, str]]:
@@ -61,7 +72,14 @@ def _tags() -> list[dict[str, str]]:
 
 def _schemas() -> dict[str, Any]:
     found: dict[str, Any] = {"Receipt": RECEIPT, "Problem": PROBLEM}
-    forms: set[type[Form]] = {move.form for move in FLOW.moves.values()} | {Answer, Login}
+    forms: set[type[Form]] = {move.form for move in FLOW.moves.values()} | {
+        Answer,
+        Login,
+        Opening,
+        Placement,
+        Purpose,
+        Union,
+    }
     for form in forms:
         schema = form.model_json_schema(ref_template="#/components/schemas/{model}")
         found |= schema.pop("$defs", {})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from traceback import format_tb
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from msgspec import json
 from starlette.exceptions import HTTPException
 
@@ -41,11 +43,23 @@ def body_of(refused: Refused, english: bool) -> dict[str, Any]:
     return body | {name: value for name, value in refused.extra.items() if name not in body}
 
 
+def bad_query(error: RequestValidationError) -> Refused:
+    """What stands in the address and cannot be read, named as a form's fields are; what was sent is not repeated."""
+    faults = [
+        {"field": str(fault["loc"][-1]), "rule": fault["type"], "message": fault["msg"]} for fault in error.errors()
+    ]
+    names = "、".join(fault["field"] for fault in faults[:4])
+    zh, en = f"查询条件有误:{names}。", f"Please correct: {names}."
+    return Refused("bad_query", 422, zh, en, faults[0]["field"], faults=faults)
+
+
 def answer(request: Request, refused: Refused) -> Response:
     english = speaks_english(request)
     headers = {"Content-Language": "en" if english else "zh-CN", "Cache-Control": "no-store"}
     if refused.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if refused.status == 503:
+        headers["Retry-After"] = str(refused.extra.get("retry_after", 1))
     content = json.encode(body_of(refused, english))
     return Response(content, refused.status, headers, "application/problem+json")
 
@@ -66,6 +80,11 @@ def install(app: FastAPI) -> None:
         response.headers.update(error.headers or {})
         return response
 
+    @app.exception_handler(RequestValidationError)
+    async def asked_wrongly(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return answer(request, bad_query(error))
+
     @app.exception_handler(DatabaseFault)
     async def database(request: Request, error: Exception) -> Response:
         """Out of connections, locked too long, restarted: nothing was kept, the same request may be sent again."""
@@ -78,7 +97,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Response:
-        LOG.error("unforeseen", path=request.url.path, exc_info=error)
+        # Where it broke and not with what: the variables of a request hold passes, names and addresses.
+        where = "".join(format_tb(error.__traceback__))
+        LOG.error("unforeseen", path=request.url.path, fault=type(error).__name__, where=where)
         zh, en = "系统出现故障,已记录,请稍后重试。", "Something broke and was logged: please try again later."
         return answer(request, Refused("fault", 500, zh, en))
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 
 from liuti.doors.deps import Malformed, form_of, office, too_large
 from liuti.doors.files import Accepted, FileLimits, accept
@@ -27,20 +28,30 @@ async def form_with_files(request: Request) -> Any:
     most = policy.max_bytes * policy.max_per_issue + 100_000
     if int(request.headers.get("content-length") or most + 1) > most:
         raise too_large(most)
-    async with request.form(max_files=policy.max_per_issue, max_fields=40, max_part_size=100_000) as parts:
-        given: dict[str, Any] = {}
-        uploads: list[UploadFile] = []
-        for name, value in parts.multi_items():
-            if isinstance(value, UploadFile):
-                uploads.append(value)
-            elif name == "form":
-                inner = form_of(value.encode())
-                if isinstance(inner, Malformed):
-                    return inner
-                given |= inner
-            else:
-                given[name] = {"true": True, "false": False}.get(value, value)
-        given["files"] = [await _keep(request, upload) for upload in uploads]
+    try:
+        async with request.form(max_files=policy.max_per_issue, max_fields=40, max_part_size=100_000) as parts:
+            return await _gathered(request, parts)
+    except HTTPException as fault:
+        zh, en = "上传的内容不完整或无法读取。", f"The upload cannot be read: {fault.detail}"
+        raise Refused("bad_upload", 422, zh, en) from None
+
+
+async def _gathered(request: Request, parts: FormData) -> Any:
+    given: dict[str, Any] = {}
+    uploads: list[UploadFile] = []
+    for name, value in parts.multi_items():
+        if isinstance(value, UploadFile):
+            uploads.append(value)
+        elif name == "form":
+            inner = form_of(value.encode())
+            if isinstance(inner, Malformed):
+                return inner
+            given |= inner
+        elif "\x00" in value:
+            return Malformed()
+        else:
+            given[name] = {"true": True, "false": False}.get(value, value)
+    given["files"] = [await _keep(request, upload) for upload in uploads]
     return given
 
 

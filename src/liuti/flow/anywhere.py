@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from msgspec.structs import replace
 from pydantic import Field
 
-from liuti.flow import clocks
+from liuti.flow import amended, clocks
 from liuti.flow.issue import Order, Timer
 from liuti.flow.kernel import Case, Fault, Form, Move, Need, Next, Row, again, rule
 from liuti.flow.parts import (
@@ -422,12 +422,13 @@ _BY_ROLE = {
 
 @rule
 def something_is_provisional(case: Case) -> bool:
-    """没有需要重算的暂定时限。
-    There is no provisional due time to compute again."""
-    return any(t.provisional and t.stopped is None for t in case.issue.timers)
+    """没有需要重算的暂定时限,历年通知也没有改动。
+    There is no provisional due time to compute again, and no notice was amended."""
+    return clocks.is_provisional(case.issue) or amended.outdated(case.issue, case.world)
 
 
 def recompute(case: Case) -> None:
+    amended.recompute(case)
     clocks.recompute(case)
     case.noted["due"] = {t.clock.value: t.due for t in case.issue.timers if t.running}
 

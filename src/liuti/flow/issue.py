@@ -93,6 +93,16 @@ class Signature(Struct, frozen=True, gc=False):
     at: datetime
 
 
+class Evidence(Struct, frozen=True, gc=False):
+    """A person's value of a factor of the score; its words stand in the entry of that version."""
+
+    factor: str
+    value: float
+    by: str
+    at: datetime
+    version: int
+
+
 class Milestone(Struct, frozen=True, omit_defaults=True, gc=False):
     title: str
     due: datetime
@@ -161,7 +171,11 @@ class Issue(Struct, omit_defaults=True):
     # choosing
     supplement_asked: bool = False
     missing: tuple[str, ...] = ()
-    scored_by: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    cleared: tuple[str, ...] = ()
+    """Texts that many sent alike, looked at by a person: their households count each for itself."""
+    burst_reviewed: datetime | None = None
+    """Voices that came at once up to here were looked at by a person."""
     round: int = 1
     reserves: int = 0
     votes: tuple[Vote, ...] = ()

@@ -123,6 +123,7 @@ class Need(StrEnum):
     VOICED = "voiced"
     TODAY = "today"
     RATED = "rated"
+    STANDING = "standing"
 
 
 class Unit(Struct, frozen=True):
@@ -131,6 +132,19 @@ class Unit(Struct, frozen=True):
     supervisor: str = ""
     """The leader in charge of the unit 分管领导."""
     supervisor_post: str = ""
+
+
+class Standing(Struct, frozen=True):
+    """Where the latest round put the issue, frozen when it was opened (docs/rules.md §6)."""
+
+    round: str
+    by: str
+    """Who ran the score."""
+    digest: str
+    """Of the snapshot the score was computed from."""
+    total: float
+    rank: int | None
+    """Among the recommended; None when it is not one of them."""
 
 
 class Facts(Struct):
@@ -152,6 +166,7 @@ class Facts(Struct):
     rater: str = ""
     """The voice a rating is for, when it belongs to the issue and was invited."""
     rated: bool = False
+    standing: Standing | None = None
 
 
 NO_FACTS = Facts()

@@ -51,11 +51,14 @@ class Flow:
             raise Refused("no_such_move", 404, "没有这个动作。", "There is no such move.", move=name)
         return move
 
-    def open_to(self, issue: Issue, actor: Actor, world: World, now: datetime) -> list[str]:
-        """The moves this actor may try now: right person, right step, no duty against it, not done already."""
+    def open_to(self, issue: Issue, actor: Actor, world: World, now: datetime, facts: Facts = NO_FACTS) -> list[str]:
+        """The moves this actor may try now: right person, right step, no duty against it, not done already.
+
+        The one duty that looks beyond the issue is who ran its score: `facts.standing`, where the caller knows it.
+        """
         found = []
         for move in self.at[issue.step] if issue.version else self.new:
-            case = Case(issue, actor, move, None, now, world, NO_FACTS, now)
+            case = Case(issue, actor, move, None, now, world, facts, now)
             try:
                 self._admit(case)
             except Refused:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any, ClassVar, Literal
 
+from msgspec.structs import asdict
 from pydantic import Field
 
 from liuti.flow import clocks
 from liuti.flow.issue import Signature, Vote
-from liuti.flow.kernel import Case, Fault, Form, Move, Need, Signer, again, duty, rule
+from liuti.flow.kernel import Case, Fault, Form, Move, Need, Row, Signer, again, duty, rule
 from liuti.flow.parts import (
     DISPATCHED,
     INTAKE,
@@ -40,7 +41,7 @@ class Ballot(Form):
 def did_not_run_the_score(case: Case) -> bool:
     """计算得分的人不参加表决。
     Who ran the score does not vote."""
-    return not case.issue.scored_by or case.actor.id != case.issue.scored_by
+    return case.facts.standing is None or case.actor.id != case.facts.standing.by
 
 
 @again
@@ -138,6 +139,17 @@ def coded_reason(case: Case) -> bool | Fault:
 
 def adjust(case: Case) -> None:
     case.issue.adjustments += 1
+    if case.facts.standing is not None:
+        form = case.form
+        values = {
+            "issue_id": case.issue.id,
+            "round_id": case.facts.standing.round,
+            "what": form.what,
+            "code": form.code,
+        }
+        values |= {"reason": form.reason, "to_rank": form.to_rank, "other": form.other, "at": case.now}
+        case.rows.append(Row("adjustments", values))
+        case.noted["round"] = case.facts.standing.round
     case.noted["adjusted"] = case.form.model_dump(
         mode="json", include={"what", "code", "from_rank", "to_rank", "other"}
     )
@@ -208,7 +220,8 @@ def divert(case: Case) -> None:
 
 
 class Publication(Form):
-    """The decision of the round, with the frozen snapshot it was taken on (empty while nothing is scored)."""
+    """The decision of the round. Once it is scored, `snapshot` names the round and digest it was taken on; left empty,
+    the latest is noted."""
 
     words: ClassVar[tuple[str, ...]] = ("reason",)
     example: ClassVar[dict[str, Any]] = {"snapshot": {}, "reason": "群众反映集中,条件成熟。"}
@@ -238,11 +251,25 @@ def gates_signed(case: Case) -> bool | Fault:
 def reason_if_not_recommended(case: Case) -> bool | Fault:
     """发布未获推荐的题,须写明理由。
     Publishing what was not recommended needs a reason."""
-    return case.form.recommended or bool(case.form.reason) or Fault(field="reason")
+    standing = case.facts.standing
+    recommended = case.form.recommended if standing is None else standing.rank is not None
+    return recommended or bool(case.form.reason) or Fault(field="reason")
+
+
+@rule
+def snapshot_is_the_latest(case: Case) -> bool | Fault:
+    """表决所依据的评分快照不是最近一轮的,请重新查看。
+    The snapshot is not the one of the latest round: look at it again."""
+    given, standing = case.form.snapshot, case.facts.standing
+    if standing is None or not given:
+        return True
+    return (given.get("round"), given.get("digest")) == (standing.round, standing.digest) or Fault(field="snapshot")
 
 
 def publish(case: Case) -> None:
     case.issue.published = case.now
+    if case.facts.standing is not None:
+        case.noted["score"] = asdict(case.facts.standing)
 
 
 MOVES = (
@@ -261,7 +288,7 @@ MOVES = (
     ),
     Move(
         16, "vote", "表决", "vote", (Step.SELECT,), (Role.PANEL,), (), Ballot,
-        duties=(did_not_run_the_score,), agains=(voted_this_round,), does=vote,
+        duties=(did_not_run_the_score,), agains=(voted_this_round,), needs=(Need.STANDING,), does=vote,
     ),
     Move(
         17, "sign_gate", "把关", "sign a gate", (Step.SELECT,), (Role.GATE,), (), GateSignature,
@@ -270,11 +297,12 @@ MOVES = (
     ),
     Move(
         18, "adjust", "人工调整", "adjust the rank", (Step.SELECT,), (Role.PANEL,), (), Adjustment,
-        guards=(coded_reason,), does=adjust, tells=(INTAKE,), signers=second_member, asks_of=(SECOND_MEMBER,),
+        guards=(coded_reason,), needs=(Need.STANDING,), does=adjust, tells=(INTAKE,), signers=second_member, asks_of=(SECOND_MEMBER,),
     ),
     Move(
         19, "publish", "选定发布", "publish", (Step.SELECT,), (Role.PANEL,), (Step.CLAIM,), Publication,
-        guards=(majority_of_votes, gates_signed, reason_if_not_recommended), does=publish, tells=(VOICES, LEADERS, INTAKE),
+        guards=(majority_of_votes, gates_signed, snapshot_is_the_latest, reason_if_not_recommended),
+        needs=(Need.STANDING,), does=publish, tells=(VOICES, LEADERS, INTAKE),
         starts=(Clock.CLAIM,),
     ),
 )  # fmt: skip

@@ -133,6 +133,28 @@ def seen_by(actor: Actor, issue: Issue, row: Mapping[str, Any], now: datetime) -
     return seen
 
 
+def may_weigh(actor: Actor) -> bool:
+    """Who reads a round's whole list, with the raw inputs of every score; everyone else reads what is public of it."""
+    return not actor.roles.isdisjoint({Role.ANALYST, Role.PANEL, Role.GATE, Role.PRINCIPAL, Role.TEAM, Role.AUDITADMIN})
+
+
+def settled_by(actor: Actor, issue: Issue, earlier: Issue, row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What whoever is refused as `settled` is shown of the issue that settled it: its public result, or nothing.
+
+    None for readers who are not told the refusal, and where they may not see the earlier issue: a citizen sees what is
+    public. `row` gives the earlier issue's title.
+    """
+    concerned = is_staff(actor, issue) or issue.id in (actor.issue, actor.origin)
+    if not concerned or not may_see(actor, earlier):
+        return None
+    zh, en = STATE_NAMES[earlier.step]
+    return {
+        "id": earlier.id, "href": f"/api/v1/issues/{earlier.id}", "title": row["title"], "step": earlier.step,
+        "state": {"zh": zh, "en": en}, "lead_unit": earlier.lead_unit or None, "closing": earlier.closing,
+        "ended_at": earlier.ended, "reply": earlier.reply or None,
+    }  # fmt: skip
+
+
 LISTED = (
     "id", "version", "step", "state", "kind", "lane", "category", "grid", "urgency", "submitted_at", "voices", "title", "overdue",
     "due_at", "lead_unit", "leader", "closing", "public",

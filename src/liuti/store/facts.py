@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from liuti.flow.issue import Issue
 from liuti.flow.kernel import Actor, Facts, Form, Need, Unit
 from liuti.flow.words import Clock, Role
+from liuti.store import rounds
 from liuti.store.tables import issues, people, ratings, units, voices
 from liuti.store.vault import KeyRing
 
@@ -167,6 +168,10 @@ def _rated(wanted: Wanted, facts: Facts) -> None:
     facts.rated = wanted.conn.execute(_RATED, given).first() is not None
 
 
+def _standing(wanted: Wanted, facts: Facts) -> None:
+    facts.standing = rounds.standing(wanted.conn, wanted.issue.id)
+
+
 _FETCH: dict[Need, Callable[[Wanted, Facts], None]] = {
     Need.CLAIMS: _claims,
     Need.NEXT_VOICE: _next_voice,
@@ -176,4 +181,5 @@ _FETCH: dict[Need, Callable[[Wanted, Facts], None]] = {
     Need.VOICED: _voiced,
     Need.TODAY: _today,
     Need.RATED: _rated,
+    Need.STANDING: _standing,
 }

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, case, delete, insert, or_, select,
 
 from liuti.flow.kernel import Actor, Refused
 from liuti.flow.words import Role
+from liuti.store.audit import SET_UP, By, changed, note
 from liuti.store.people import PERSON, as_actor, no_such_person, plain_login
 from liuti.store.tables import Moment, passes, people, voices
 from liuti.store.vault import api_token, digest_token
@@ -88,20 +89,25 @@ def login(conn: Connection, login: str, ok: bool, now: datetime) -> str | None:
     return None
 
 
-def set_password(conn: Connection, person_id: str, kept: str, now: datetime) -> None:
+def set_password(conn: Connection, person_id: str, kept: str, by: By) -> None:
     """A new password hash: the account wakes, and whoever came in by the old password is out."""
     values: dict[str, Any] = {"password": kept, "tries": 0, "locked_until": None}
     if not conn.execute(update(people).where(people.c.id == person_id).values(values)).rowcount:
         raise no_such_person()
-    conn.execute(_REVOKE.where(passes.c.person_id == person_id, passes.c.kind == "session"), {"now": now})
+    ended = conn.execute(_REVOKE.where(passes.c.person_id == person_id, passes.c.kind == "session"), {"now": by.at})
+    note(conn, by, "set_password", person_id, None, {"sessions_ended": ended.rowcount})
 
 
-def set_active(conn: Connection, person_id: str, now: datetime, *, active: bool) -> None:
+def set_active(conn: Connection, person_id: str, by: By, *, active: bool) -> None:
     """Let a person in or keep them out; whoever is kept out loses every session and token for good."""
-    if not conn.execute(update(people).where(people.c.id == person_id).values(active=active)).rowcount:
+    found = conn.execute(select(people.c.active).where(people.c.id == person_id).with_for_update()).first()
+    if found is None:
         raise no_such_person()
+    conn.execute(update(people).where(people.c.id == person_id).values(active=active))
+    after: dict[str, Any] = {"active": active}
     if not active:
-        conn.execute(_REVOKE.where(passes.c.person_id == person_id), {"now": now})
+        after["passes_ended"] = conn.execute(_REVOKE.where(passes.c.person_id == person_id), {"now": by.at}).rowcount
+    changed(conn, by, "set_active", person_id, {"active": found.active}, after)
 
 
 # --- sessions and tokens ---------------------------------------------------------------------------------------------
@@ -120,7 +126,9 @@ class Pass:
 
 _KEEP = insert(passes)
 _REVOKE = update(passes).where(passes.c.revoked_at.is_(None)).values(revoked_at=bindparam("now", type_=Moment))
-_REVOKE_ONE = _REVOKE.where(passes.c.digest == bindparam("pass"))
+_REVOKE_ONE = _REVOKE.where(passes.c.digest == bindparam("pass")).returning(
+    passes.c.person_id, passes.c.kind, passes.c.name
+)
 _VALID = (
     passes.c.revoked_at.is_(None),
     or_(passes.c.ends_at.is_(None), passes.c.ends_at > bindparam("now", type_=Moment)),
@@ -145,11 +153,15 @@ def open_session(conn: Connection, person_id: str, now: datetime, hours: int = 1
     return _keep(conn, person_id, "session", "", now, now + timedelta(hours=hours))
 
 
-def make_token(conn: Connection, person_id: str, name: str, now: datetime, days: int | None) -> str:
+def make_token(conn: Connection, person_id: str, name: str, now: datetime, days: int | None, by: str = SET_UP) -> str:
     """The secret for a program that acts as this person, shown this once; without `days` it lasts until revoked."""
     if conn.execute(select(people.c.id).where(people.c.id == person_id, people.c.active)).first() is None:
         raise no_such_person()
-    return _keep(conn, person_id, "token", name, now, None if days is None else now + timedelta(days=days))
+    ends = None if days is None else now + timedelta(days=days)
+    secret = _keep(conn, person_id, "token", name, now, ends)
+    made = {"pass": _short(digest_token(secret)), "kind": "token", "name": name, "ends_at": ends}
+    note(conn, By(by, now), "make_token", person_id, None, made)
+    return secret
 
 
 def _keep(conn: Connection, person_id: str, kind: str, name: str, now: datetime, ends: datetime | None) -> str:
@@ -159,10 +171,20 @@ def _keep(conn: Connection, person_id: str, kind: str, name: str, now: datetime,
     return secret
 
 
-def revoke(conn: Connection, secret_or_digest: str, now: datetime) -> bool:
+def revoke(conn: Connection, secret_or_digest: str, by: By) -> bool:
     """End a pass at once, by its secret (its holder logs out) or its digest (out of `passes_of`); False: none ran."""
     digest = digest_token(secret_or_digest) if secret_or_digest.startswith(PREFIX) else secret_or_digest
-    return bool(conn.execute(_REVOKE_ONE, {"pass": digest, "now": now}).rowcount)
+    ended = conn.execute(_REVOKE_ONE, {"pass": digest, "now": by.at}).first()
+    if ended is None:
+        return False
+    gone = {"pass": _short(digest), "kind": ended.kind, "name": ended.name}
+    note(conn, by, "revoke", ended.person_id, gone, None)
+    return True
+
+
+def _short(digest: str) -> str:
+    """Enough to tell one pass from another in a list."""
+    return digest[:12]
 
 
 def passes_of(conn: Connection, person_id: str, now: datetime) -> list[Pass]:

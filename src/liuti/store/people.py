@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import unicodedata
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, String, bindparam, insert, literal, or_, select, update
 
 from liuti.flow.kernel import Actor, Refused, Unit, not_yours
 from liuti.flow.words import ADMINS, ROLE_NAMES, UNIT_ROLES, Role
+from liuti.store.audit import By, changed, note
 from liuti.store.tables import grids, people, units
 
 GRID_LEVELS = ("district", "town", "community", "grid")
@@ -21,15 +23,24 @@ _NOT_GIVEN = frozenset({Role.CITIZEN, Role.CLOCK})
 # --- units and grids -------------------------------------------------------------------------------------------------
 
 
-def add_unit(conn: Connection, unit_id: str, name: str, kind: str, supervisor: str = "") -> None:
-    """A unit; `supervisor` is the person who leads it from above 分管领导, and may come later by `supervise`."""
+def add_unit(conn: Connection, unit_id: str, name: str, kind: str, supervisor: str = "", by: By | None = None) -> None:
+    """A unit; `supervisor` is the person who leads it from above 分管领导, and may come later by `supervise`.
+
+    Here and below `by` goes into the audit; None only where a whole district is made up, a demo's or a test's.
+    """
     row = {"id": unit_id, "name": name, "kind": kind, "supervisor": supervisor or None, "active": True}
     conn.execute(insert(units), [row])
+    if by is not None:
+        note(conn, by, "add_unit", unit_id, None, row)
 
 
-def supervise(conn: Connection, unit_id: str, person_id: str) -> None:
+def supervise(conn: Connection, unit_id: str, person_id: str, by: By | None = None) -> None:
     """From now on this person leads the unit from above; "" for nobody."""
-    conn.execute(update(units).where(units.c.id == unit_id).values(supervisor=person_id or None))
+    unit = units.c.id == unit_id
+    before = conn.execute(select(units.c.supervisor).where(unit).with_for_update()).scalar()
+    done = conn.execute(update(units).where(unit).values(supervisor=person_id or None))
+    if by is not None and done.rowcount:
+        changed(conn, by, "supervise", unit_id, {"supervisor": before}, {"supervisor": person_id or None})
 
 
 _UNIT = (
@@ -95,6 +106,7 @@ def add_person(
     tip_offs: bool = False,
     former_units: Iterable[str] = (),
     password_hash: str = "",
+    by: By | None = None,
 ) -> None:
     """A person who can log in once they have a password. `former_units` bar them from inspecting those units' work.
 
@@ -111,10 +123,13 @@ def add_person(
         "password": password_hash or None, "active": True, "tries": 0, "locked_until": None,
     }  # fmt: skip
     conn.execute(insert(people), [row])
+    if by is not None:
+        unseen = ("name", "password", "tries", "locked_until")
+        note(conn, by, "add_person", person_id, None, {k: v for k, v in row.items() if k not in unseen})
 
 
-def set_roles(conn: Connection, by: Actor, person_id: str, roles: Iterable[Role]) -> None:
-    """The person holds exactly these roles from their next request on.
+def set_roles(conn: Connection, by: Actor, person_id: str, roles: Iterable[Role], now: datetime) -> None:
+    """The person holds exactly these roles from their next request on; the audit says which they held before.
 
     Refused 403 unless `by` is a secadmin and somebody else; 422 `roles_apart` when an administrator's role would not
     stand alone, `no_such_role` for citizen and clock, `unit_required`, `level_required`; 404 without such a person.
@@ -129,9 +144,12 @@ def set_roles(conn: Connection, by: Actor, person_id: str, roles: Iterable[Role]
         raise no_such_person()
     held = _checked(roles, found.unit_id or "", found.level)
     conn.execute(update(people).where(people.c.id == person_id).values(roles=held))
+    changed(conn, By(by.id, now), "set_roles", person_id, {"roles": found.roles}, {"roles": held})
 
 
-_LOCKED_PERSON = select(people.c.unit_id, people.c.level).where(people.c.id == bindparam("person")).with_for_update()
+_LOCKED_PERSON = (
+    select(people.c.unit_id, people.c.level, people.c.roles).where(people.c.id == bindparam("person")).with_for_update()
+)
 
 
 def _checked(roles: Iterable[Role], unit: str, level: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,6 +44,7 @@ _SHOWN = (
     issues.c.deadline,
 )
 _ONE = select(*_SHOWN).where(issues.c.id == bindparam("id"))
+_SEVERAL = select(*_SHOWN).where(issues.c.id.in_(bindparam("ids", expanding=True)))
 _BY_CODE = select(*_SHOWN).where(issues.c.query_code == bindparam("code"))
 
 
@@ -60,6 +61,14 @@ def _found(row: RowMapping) -> Found:
 def find(conn: Connection, issue_id: str) -> Found | None:
     row = conn.execute(_ONE, {"id": issue_id}).mappings().first()
     return _found(row) if row is not None else None
+
+
+def several(conn: Connection, ids: Sequence[str]) -> dict[str, Found]:
+    """Those of them that are there, in one statement."""
+    if not ids:
+        return {}
+    found = (_found(row) for row in conn.execute(_SEVERAL, {"ids": list(ids)}).mappings())
+    return {one.issue.id: one for one in found}
 
 
 def by_code(conn: Connection, code: str) -> Found | None:

@@ -14,6 +14,7 @@ from liuti.flow.kernel import Decision
 from liuti.store import search
 from liuti.store.facts import person_of
 from liuti.store.tables import assignments, contacts, files, issues, ratings, voices
+from liuti.store.tables_rank import adjustments
 from liuti.store.vault import KeyRing
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -56,6 +57,7 @@ def words_of(decision: Decision) -> dict[str, str]:
 
 
 _VOICE, _CONTACT, _RATING, _FILE = insert(voices), insert(contacts), insert(ratings), insert(files)
+_ADJUSTMENT = insert(adjustments)
 _MOVE = update(voices).where(voices.c.issue_id == bindparam("from"))
 _MOVE_ISSUES = update(issues).where(issues.c.lead_issue == bindparam("from"))
 _ISSUE = update(issues).where(issues.c.id == bindparam("issue"))
@@ -146,7 +148,11 @@ def _leave_voice(conn: Connection, _ring: KeyRing, _decision: Decision, values: 
     conn.execute(_LEAVE.values(left_at=values["at"]), {"voice": values["id"]})
 
 
+def _adjustment(conn: Connection, _ring: KeyRing, decision: Decision, values: dict[str, Any], _place: str) -> None:
+    conn.execute(_ADJUSTMENT, values | {"version": decision.issue.version})
+
+
 _WRITE = {
     "voices": _voice, "ratings": _rating, "files": _file, "move_voices": _move_voices, "return_voices": _return_voices,
-    "leave_voice": _leave_voice,
+    "leave_voice": _leave_voice, "adjustments": _adjustment,
 }  # fmt: skip

@@ -12,9 +12,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Integer, Select, bindparam, select, text
+from sqlalchemy import Connection, Integer, Select, bindparam, or_, select, text
 
-from liuti.store.act import Desk
+from liuti.flow.amended import outdated
+from liuti.flow.clocks import World
+from liuti.flow.words import Step
+from liuti.store.act import STATE, Desk
 from liuti.store.tables import Moment, issues
 
 BATCH = 500
@@ -35,6 +38,14 @@ _ONE = _ROW.where(issues.c.id == bindparam("id")).with_for_update(skip_locked=Tr
 _IS_PROVISIONAL = text("issues.provisional")
 _PROVISIONAL = _ROW.where(_IS_PROVISIONAL, issues.c.id > bindparam("after")).order_by(issues.c.id).limit(_MOST)
 _PROVISIONAL_IDS = _PROVISIONAL.with_only_columns(issues.c.id)
+# Where some clock may still run: merged issues come back with theirs, and an end may have an appeal.
+_OVER = (Step.CLOSED.value, Step.REJECTED.value, Step.WITHDRAWN.value)
+_WITH_CLOCKS = (
+    select(issues.c.id, issues.c.state)
+    .where(issues.c.id > bindparam("after"), or_(issues.c.step.not_in(_OVER), issues.c.due_at.is_not(None)))
+    .order_by(issues.c.id)
+    .limit(_MOST)
+)
 
 
 class Page(NamedTuple):
@@ -94,3 +105,11 @@ def recount_one(conn: Connection, desk: Desk, issue: str, now: datetime) -> int:
 
 def provisional_ids(conn: Connection, after: str, most: int = BATCH) -> list[str]:
     return list(conn.execute(_PROVISIONAL_IDS, {"after": after, "most": most}).scalars())
+
+
+def outdated_ids(conn: Connection, world: World, after: str, most: int = BATCH) -> tuple[str, list[str]]:
+    """Of the next issues with clocks after that id: the id to go on from ("" after the last), and those of them whose due
+    times an amended notice moves. Nothing is locked: whoever acts on them looks again."""
+    rows = conn.execute(_WITH_CLOCKS, {"after": after, "most": most}).all()
+    found = [row.id for row in rows if outdated(STATE.decode(row.state), world)]
+    return (rows[-1].id if len(rows) == most else ""), found

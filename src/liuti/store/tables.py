@@ -315,10 +315,33 @@ looks = Table(
 )
 Index("ix_looks_issue", looks.c.issue_id)
 
+audit = Table(
+    "audit",
+    META,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", Moment, nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("act", String(32), nullable=False),
+    Column("subject", String(80), nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+)
+Index("ix_audit_subject", audit.c.subject, audit.c.id)
+
 notices = Table(
     "notices",
     META,
     Column("year", Integer, primary_key=True),
+    Column("words", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+# What a notice said before it was amended, until every running clock has been counted by what it says now.
+amended = Table(
+    "amended",
+    META,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("year", Integer, nullable=False),
     Column("words", Text, nullable=False),
     Column("at", Moment, nullable=False),
 )

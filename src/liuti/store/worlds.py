@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 
+import structlog
+
 from liuti.flow.clocks import World
 from liuti.store.engine import Engine
 from liuti.store.world import load_world
+
+LOG = structlog.get_logger()
 
 
 class Worlds:
@@ -25,10 +29,12 @@ class Worlds:
         self._world = await engine.read(lambda conn: load_world(conn, self._policy_words))
 
     async def watch(self, engine: Engine, seconds: float = 30) -> None:
-        """Refresh until cancelled; a database that is away for a while changes nothing."""
-        while True:
+        """Refresh until cancelled. What goes wrong, in the database or in what it holds, leaves the last world in force."""
+        task = asyncio.current_task()
+        # A cancellation that met with a fault may come out as the fault: it is not asked for twice.
+        while task is None or not task.cancelling():
             await asyncio.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - spreads the readers, guards nothing
             try:
                 await self.refresh(engine)
-            except OSError:
-                continue
+            except Exception as fault:  # noqa: BLE001 - nobody else is there to begin again
+                LOG.error("world_not_read", alert=True, fault=type(fault).__name__)

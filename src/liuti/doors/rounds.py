@@ -1,0 +1,157 @@
+"""选题: rounds for the analyst, the panel and everyone who wants to know why (docs/rules.md §6)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any, ClassVar
+
+from fastapi import APIRouter, Query, Request, Response
+from msgspec import to_builtins
+from pydantic import Field
+
+from liuti.doors import moves
+from liuti.doors.api import answer
+from liuti.doors.deps import Malformed, body_of, form_of, office, who
+from liuti.flow import sight
+from liuti.flow.kernel import Actor, Form, Refused, not_yours, parse
+from liuti.flow.words import Role
+from liuti.rank.score import Score
+from liuti.store import read, rounds
+from liuti.store.rounds import Line
+
+MOST = 100
+
+
+class Opening(Form):
+    """A round: so many slots; `as_of` scores as at an earlier moment, for a look back."""
+
+    example: ClassVar[dict[str, Any]] = {"slots": 5}
+    slots: int = Field(ge=1, le=200)
+    as_of: datetime | None = None
+
+
+def router() -> APIRouter:
+    routes = APIRouter(prefix="/api/v1", tags=["select"])
+    add = routes.add_api_route
+    problems = moves.problems
+    add("/rounds", open_round, methods=["POST"], status_code=201, summary="开一轮选题 open a round: score, freeze, recommend",
+        openapi_extra=moves.body(Opening) | {"x-roles": ["analyst"]}, responses=problems(401, 403, 409, 413, 422))  # fmt: skip
+    add("/rounds", listed, methods=["GET"], summary="历轮选题 rounds, the latest first", responses=problems(401, 422))
+    add("/rounds/{round}", one, methods=["GET"], responses=problems(401, 404, 422),
+        summary="一轮选题 one round: scores, reasons, original and final rank")  # fmt: skip
+    add("/rounds/{round}/close", close_round, methods=["POST"], summary="结束一轮 close a round",
+        openapi_extra={"x-roles": ["analyst", "panel"]}, responses=problems(401, 403, 404, 409))  # fmt: skip
+    add("/issues/{issue}/score", score, methods=["GET"], responses=problems(401, 404),
+        summary="得分与理由 an issue's score in the latest round, with its reasons")  # fmt: skip
+    return routes
+
+
+async def open_round(request: Request) -> Response:
+    """Scores every matter that waits at `select`, freezes the snapshot and recommends; who does this does not vote."""
+    here, actor = office(request), await who(request)
+    _admit(actor, Role.ANALYST)
+    given = form_of(await body_of(request))
+    form = parse(Opening, given if not isinstance(given, Malformed) else "not a JSON object")
+    if form.as_of is not None and (form.as_of.tzinfo is None or form.as_of > here.now()):
+        raise Refused("bad_form", 422, "时刻须带时区且不晚于现在。", "A moment with a zone, not after now.", "as_of")
+    policy = here.desk.world().policy
+    opening = partial(rounds.open_round, policy=policy, by=actor.id, slots=form.slots, now=here.now(), as_of=form.as_of)
+    opened = await here.engine.write(opening)
+    return answer(to_builtins(opened), 201)
+
+
+async def close_round(request: Request, round: str) -> Response:  # noqa: A002 - the word of the trade
+    """After it another round may be opened. What it froze stays."""
+    here, actor = office(request), await who(request)
+    _admit(actor, Role.ANALYST, Role.PANEL)
+    number = await here.engine.write(partial(_close, name=round, by=actor.id, now=here.now()))
+    return answer({"number": number, "closed": True})
+
+
+def _close(conn: Any, name: str, by: str, now: datetime) -> int:
+    found = rounds.find(conn, name)
+    rounds.close_round(conn, found.id, by, now)
+    return int(found.number)
+
+
+def _admit(actor: Actor, *roles: Role) -> None:
+    if not actor.id:
+        raise Refused("sign_in", 401, "请先登录。", "Please sign in.")
+    if actor.roles.isdisjoint(roles):
+        raise not_yours(roles)
+
+
+async def listed(request: Request, before: Annotated[int | None, Query(ge=1, le=10**8)] = None) -> Response:
+    await who(request)
+    found = await office(request).engine.read(partial(rounds.listed, before=before))
+    return answer({"rounds": [_header(row) for row in found]})
+
+
+async def one(
+    request: Request, round: str, after: Annotated[int, Query(ge=0, le=10**6)] = 0,  # noqa: A002
+    limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+) -> Response:  # fmt: skip
+    """The list in its original order; the public reads what is published of it. Give `after` back to read on."""
+    here, actor = office(request), await who(request)
+    found, lines, more, changes = await here.engine.read(partial(_round, name=round, after=after, most=limit))
+    whole, now = sight.may_weigh(actor), here.now()
+    shown = [_line(actor, line, whole, now) for line in lines if sight.may_see(actor, line.issue)]
+    body = _header(found) | {"lines": shown, "after": more}
+    if whole:
+        body["changes"] = [dict(row._mapping) for row in changes]
+    return answer(body)
+
+
+def _round(conn: Any, name: str, after: int, most: int) -> tuple[Any, list[Line], int | None, list[Any]]:
+    found = rounds.find(conn, name)
+    lines, more = rounds.lines(conn, found.id, after, most)
+    return found, lines, more, rounds.changes(conn, found.id)
+
+
+async def score(request: Request, issue: str) -> Response:
+    """Why it stands where it stands: the four sub-scores, the strongest and weakest reasons, and all sixteen factors."""
+    here, actor = office(request), await who(request)
+    found, line = await here.engine.read(lambda conn: (read.find(conn, issue), rounds.line_of(conn, issue)))
+    sight.admit(actor, found.issue if found else None)
+    if line is None:
+        raise Refused("not_scored", 404, "此题尚未评分。", "This issue has not been scored.")
+    return answer(_line(actor, line, sight.may_weigh(actor), here.now()))
+
+
+def _header(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id, "number": row.number, "at": row.at, "as_of": row.as_of, "slots": row.slots, "policy": row.policy,
+        "formula": row.formula, "closed_at": row.closed_at,
+    }  # fmt: skip
+
+
+def _line(actor: Actor, line: Line, whole: bool, now: datetime) -> dict[str, Any]:
+    place = line.place
+    return {
+        "issue": sight.listed(actor, line.issue, line.row, now), "rank": place.rank, "final_rank": line.final_rank,
+        "by_total": place.by_total, "why": place.why, "snapshot": {"round": place.round_id, "digest": place.digest},
+        "score": scored(line.score, whole),
+    }  # fmt: skip
+
+
+def scored(score: Score, whole: bool) -> dict[str, Any]:
+    """What is shown of a score: to the public no raw inputs, which may name officials."""
+    factors = [
+        {
+            "name": f.name,
+            "value": f.value,
+            "weight": f.weight,
+            "points": f.points,
+            "origin": f.origin,
+            "zh": f.zh,
+            "en": f.en,
+        }
+        | ({"raw": f.raw} if whole else {})
+        for f in score.factors
+    ]
+    return {
+        "total": score.total, "subs": score.subs, "unknown_weight": score.unknown_weight,
+        "recommendable": score.recommendable, "strongest": to_builtins(score.strongest),
+        "weakest": to_builtins(score.weakest), "factors": factors, "formula": score.formula, "policy": score.version,
+    }  # fmt: skip

@@ -1,0 +1,153 @@
+"""Which messages are the same matter: an index that grows as they come, and a nightly batch that looks at all again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from liuti.rank import topics as batch
+from liuti.rank.arrivals import Index
+from liuti.store import topics
+from liuti.store.engine import Engine
+from liuti.store.topics import Member
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+WRITTEN_AT_ONCE = 1_000
+
+
+class Matters:
+    """The index of one process, and the topic each of its numbers stands for. A topic is named by its first message."""
+
+    def __init__(self) -> None:
+        self._index: Index[str] = Index()
+        self._numbers: dict[str, int] = {}
+        self._topics: dict[int, str] = {}
+        self._known: set[str] = set()
+        self._since, self._after = LONG_AGO, ""
+        self._turn = asyncio.Lock()
+
+    async def similar(self, engine: Engine, title: str, body: str, n: int = 5) -> list[tuple[str, float]]:
+        """The nearest messages, by id, with how like they are from 0 to 1."""
+        async with self._turn:
+            await self._refresh(engine)
+            return await asyncio.to_thread(self._index.similar, title, body, n)
+
+    async def arrive(self, engine: Engine, now: datetime) -> int:
+        """Give every issue that has none its topic; how many that were."""
+        made = 0
+        async with self._turn:
+            await self._refresh(engine)
+            while rows := await engine.read(topics.unplaced):
+                found = await asyncio.to_thread(self._place, rows)
+                await engine.write(partial(topics.place, members=found, source="arrival", now=now))
+                made += len(rows)
+        return made
+
+    def _place(self, rows: Sequence[tuple[str, str, str]]) -> list[Member]:
+        found = []
+        for issue, title, body in rows:
+            if issue in self._known:  # written by another worker meanwhile, and read back before
+                continue
+            placed = self._index.add(issue, title, body)
+            self._known.add(issue)
+            topic = self._topics.setdefault(placed.topic, issue)
+            self._numbers.setdefault(topic, placed.topic)
+            found.append(Member(issue, topic, title, round(placed.similarity, 4)))
+        return found
+
+    async def _refresh(self, engine: Engine) -> None:
+        """Take in what other processes placed since."""
+        while rows := await engine.read(partial(topics.placed, since=self._since, after=self._after)):
+            self._since, self._after = rows[-1].at, rows[-1].id
+            fresh = [row for row in rows if row.id not in self._known]
+            if fresh:
+                await asyncio.to_thread(self._take, fresh)
+
+    def _take(self, rows: Sequence[tuple[str, str, str, str, datetime, str]]) -> None:
+        if not self._known:
+            self._load(rows)
+            return
+        for issue, title, body, topic, *_ in rows:
+            number = self._index.put(issue, title, body, self._numbers.get(topic))
+            self._numbers.setdefault(topic, number)
+            self._topics.setdefault(number, topic)
+            self._known.add(issue)
+
+    def _load(self, rows: Sequence[tuple[str, str, str, str, datetime, str]]) -> None:
+        """The first many at once, which is several times as fast."""
+        keys, titles, bodies, names = (
+            [r[0] for r in rows],
+            [r[1] for r in rows],
+            [r[2] for r in rows],
+            [r[3] for r in rows],
+        )
+        for name in names:
+            self._topics.setdefault(self._numbers.setdefault(name, len(self._numbers)), name)
+        self._index = Index.of(keys, titles, bodies, [self._numbers[name] for name in names])
+        self._known.update(keys)
+
+
+async def reconcile(
+    engine: Engine, now: datetime, progress: Callable[[int, int], None] | None = None
+) -> tuple[int, int, float]:
+    """Look at all messages at once and move those that belong elsewhere; a person's word stays.
+
+    Returns how many messages, how many were moved, and how far both ways agreed before (B-cubed F1, 0 to 1).
+    """
+    rows = await _everything(engine)
+    if not rows:
+        return 0, 0, 1.0
+    found = await asyncio.to_thread(partial(batch.find, [r[1] for r in rows], [r[2] for r in rows], progress=progress))
+    names = _names([r[3] for r in rows], [r[0] for r in rows], found.topic.tolist())
+    titles = {row[0]: row[1] for row in rows}
+    similar = found.similarity.tolist()
+    changed = [
+        Member(row[0], names[label], titles.get(names[label], row[1]), round(near, 4))
+        for row, label, near in zip(rows, found.topic.tolist(), similar, strict=True)
+        if names[label] != row[3]
+    ]
+    moved = 0
+    for start in range(0, len(changed), WRITTEN_AT_ONCE):
+        some = changed[start : start + WRITTEN_AT_ONCE]
+        moved += await engine.write(partial(topics.move, members=some, source="batch", now=now))
+    return len(rows), moved, agreement([r[3] for r in rows], found.topic.tolist())
+
+
+async def _everything(engine: Engine) -> list[tuple[str, str, str, str]]:
+    since, after, found = LONG_AGO, "", []
+    while rows := await engine.read(partial(topics.placed, since=since, after=after)):
+        since, after = rows[-1].at, rows[-1].id
+        found += [(row.id, row.title, row.body, row.topic_id) for row in rows]
+    return sorted(found)
+
+
+def _names(before: Sequence[str], issues: Sequence[str], labels: Sequence[int]) -> dict[int, str]:
+    """A name for each group of the batch: of the topic most of it comes from, which no larger group took; else its first."""
+    counts: dict[int, Counter[str]] = defaultdict(Counter)
+    first: dict[int, str] = {}
+    for topic, issue, label in zip(before, issues, labels, strict=True):
+        counts[label][topic] += 1
+        first.setdefault(label, issue)
+    claims = sorted((-n, label, topic) for label, found in counts.items() for topic, n in found.items())
+    names: dict[int, str] = {}
+    taken: set[str] = set()
+    for _, label, topic in claims:
+        if label not in names and topic not in taken:
+            names[label] = topic
+            taken.add(topic)
+    for label, issue in first.items():
+        if label not in names:
+            names[label] = issue if issue not in taken else f"{issue}-{label}"
+            taken.add(names[label])
+    return names
+
+
+def agreement(one: Sequence[object], other: Sequence[object]) -> float:
+    """B-cubed F1 of two ways to group the same messages."""
+    sizes, others, both = Counter(one), Counter(other), Counter(zip(one, other, strict=True))
+    precision = sum(n * n / others[b] for (_, b), n in both.items()) / len(one)
+    recall = sum(n * n / sizes[a] for (a, _), n in both.items()) / len(one)
+    return 2 * precision * recall / (precision + recall)

@@ -1,0 +1,189 @@
+"""Rounds of the selection: opened once, frozen for good, read by everyone with the ranks the panel gave (docs/rules.md §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from msgspec import Struct, json
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+
+from liuti.flow.issue import Issue
+from liuti.flow.kernel import Refused, Standing
+from liuti.policy import Policy
+from liuti.rank import panel
+from liuti.rank.factors import Subject
+from liuti.rank.panel import Change
+from liuti.rank.score import FORMULA, Score, freeze, replay, score
+from liuti.store.bulk import insert_many
+from liuti.store.ids import uuid7
+from liuti.store.subjects import subjects
+from liuti.store.tables import issues
+from liuti.store.tables_rank import adjustments, places, rounds
+
+MOST_LINES = 200
+"""Lines of a round read at once."""
+SHOWN = 1_000
+"""The longest list a round keeps beyond its slots: what stands below that has no reader."""
+STATE, SCORE = json.Decoder(Issue), json.Decoder(Score)
+_LINES = select(places, issues.c.state, issues.c.title, issues.c.body, issues.c.place, issues.c.query_code).where(
+    places.c.issue_id == issues.c.id
+)
+_LAST = select(func.coalesce(func.max(rounds.c.number), 0))
+_OPEN = select(rounds.c.number).where(rounds.c.closed_at.is_(None)).limit(1)
+_ROUND = select(rounds).where(rounds.c.id == bindparam("id"))
+_NUMBERED = select(rounds).where(rounds.c.number == bindparam("number"))
+_CLOSE = update(rounds).where(rounds.c.id == bindparam("b_id"), rounds.c.closed_at.is_(None))
+_STANDING = (
+    select(places.c.round_id, rounds.c.by, places.c.digest, places.c.total, places.c.rank)
+    .select_from(places.join(rounds, rounds.c.id == places.c.round_id))
+    .where(places.c.issue_id == bindparam("issue"))
+    .order_by(places.c.round_id.desc())
+    .limit(1)
+)
+_CHANGES = (
+    select(adjustments)
+    .where(adjustments.c.round_id == bindparam("round"))
+    .order_by(adjustments.c.at, adjustments.c.issue_id)
+)
+
+
+class Opened(Struct):
+    """What opening a round came to."""
+
+    id: str
+    number: int
+    lines: int
+    recommended: int
+
+
+def scores(subjects_: Iterable[Subject], policy: Policy) -> list[tuple[Score, bytes]]:
+    """Every subject's score under the policy's weights, and the snapshot it replays from."""
+    rule = policy.score
+    weights = rule.weights.model_dump()
+    return [
+        (
+            score(one, weights, policy.version, rule.unknown_most),
+            freeze(one, weights, policy.version, rule.unknown_most),
+        )
+        for one in subjects_
+    ]
+
+
+def open_round(
+    conn: Connection, policy: Policy, by: str, slots: int, now: datetime, as_of: datetime | None = None
+) -> Opened:
+    """Score what waits at `select`, freeze it, recommend. One transaction; Refused while another round is open."""
+    if (number := conn.execute(_OPEN).scalar()) is not None:
+        zh, en = f"第 {number} 轮尚未结束,请先结束。", f"Round {number} is still open: close it first."
+        raise Refused("round_is_open", 409, zh, en, round=number)
+    scored = scores(subjects(conn, policy, as_of or now), policy)
+    if not scored:
+        raise Refused("nothing_to_choose", 422, "选题库中没有待选的题。", "Nothing waits to be selected.")
+    lines = panel.recommend([one for one, _ in scored], slots, policy.score.set_aside_every)
+    firm = panel.sensitivity([one for one, _ in scored], slots, policy.score.set_aside_every)
+    made = Opened(uuid7(now), conn.execute(_LAST).scalar_one() + 1, len(lines), sum(1 for one in lines if one.rank))
+    conn.execute(
+        insert(rounds),
+        {
+            "id": made.id, "number": made.number, "by": by, "at": now, "as_of": as_of or now, "slots": slots,
+            "policy": policy.version, "formula": FORMULA, "firmness": json.encode(firm[:MOST_LINES]).decode(),
+            "closed_at": None, "closed_by": None,
+        },
+    )  # fmt: skip
+    found = {one.id: (one, frozen) for one, frozen in scored}
+    insert_many(
+        conn, places, [_line(made.id, n, one, *found[one.id]) for n, one in enumerate(lines[: slots + SHOWN], 1)]
+    )
+    return made
+
+
+def _line(round_id: str, number: int, place: panel.Place, scored: Score, frozen: bytes) -> dict[str, Any]:
+    return {
+        "round_id": round_id, "line": number, "issue_id": place.id, "topic_id": None, "rank": place.rank,
+        "by_total": place.by_total, "why": place.why.value, "total": place.total, "snapshot": frozen.decode(),
+        "digest": sha256(frozen).hexdigest(), "score": json.encode(scored).decode(),
+    }  # fmt: skip
+
+
+def close_round(conn: Connection, round_id: str, by: str, now: datetime) -> None:
+    if conn.execute(_CLOSE, {"b_id": round_id, "closed_at": now, "closed_by": by}).rowcount != 1:
+        find(conn, round_id)
+        raise Refused("round_is_closed", 409, "这一轮已经结束。", "This round is closed.")
+
+
+def find(conn: Connection, name: str) -> Row[Any]:
+    """A round by its id or its number; Refused 404."""
+    row = conn.execute(_NUMBERED, {"number": int(name)}).first() if name.isdecimal() and len(name) < 9 else None
+    row = row or conn.execute(_ROUND, {"id": name}).first()
+    if row is None:
+        raise Refused("no_such_round", 404, "没有这一轮。", "There is no such round.")
+    return row
+
+
+def listed(conn: Connection, before: int | None = None, most: int = 50) -> list[Row[Any]]:
+    """The latest first."""
+    stmt = select(rounds).order_by(rounds.c.number.desc()).limit(most)
+    return list(conn.execute(stmt.where(rounds.c.number < before) if before is not None else stmt))
+
+
+def standing(conn: Connection, issue: str) -> Standing | None:
+    """Where the latest round put the issue."""
+    row = conn.execute(_STANDING, {"issue": issue}).first()
+    return None if row is None else Standing(row.round_id, row.by, row.digest, row.total, row.rank)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a round's list: the issue as it is now, what was frozen of it, and the rank the panel left it with."""
+
+    issue: Issue
+    row: Mapping[str, Any]
+    place: Row[Any]
+    score: Score
+    final_rank: int | None
+
+
+def lines(conn: Connection, round_id: str, after: int = 0, most: int = 50) -> tuple[list[Line], int | None]:
+    """The list by its original order; the second is what to read on after, None at the end. Three statements."""
+    stmt = _LINES.where(places.c.round_id == round_id, places.c.line > after).order_by(places.c.line)
+    rows = conn.execute(stmt.limit(most + 1)).all()
+    final = final_ranks(conn, round_id)
+    page = rows[:most]
+    return [_seen(row, final.get(row.issue_id)) for row in page], page[-1].line if len(rows) > most else None
+
+
+def line_of(conn: Connection, issue: str) -> Line | None:
+    """The issue's line in the latest round that had it."""
+    row = conn.execute(_LINES.where(places.c.issue_id == issue).order_by(places.c.round_id.desc()).limit(1)).first()
+    return None if row is None else _seen(row, final_ranks(conn, row.round_id).get(issue))
+
+
+def _seen(row: Row[Any], final: int | None) -> Line:
+    texts = {"title": row.title, "body": row.body, "place": row.place, "query_code": row.query_code}
+    return Line(STATE.decode(row.state), texts, row, SCORE.decode(row.score), final)
+
+
+def final_ranks(conn: Connection, round_id: str) -> Mapping[str, int]:
+    """The recommended ones in the order the panel left them in."""
+    ranked = (
+        select(places.c.issue_id)
+        .where(places.c.round_id == round_id, places.c.rank.is_not(None))
+        .order_by(places.c.rank)
+    )
+    changes = [Change(r.issue_id, r.what, r.to_rank, r.other) for r in conn.execute(_CHANGES, {"round": round_id})]
+    return panel.final(list(conn.execute(ranked).scalars()), changes)
+
+
+def changes(conn: Connection, round_id: str) -> list[Row[Any]]:
+    return list(conn.execute(_CHANGES, {"round": round_id}))
+
+
+def replayed(conn: Connection, round_id: str) -> Iterable[tuple[str, float, float]]:
+    """Issue, total as it was shown, and total computed again from the snapshot, for every line."""
+    stmt = select(places.c.issue_id, places.c.total, places.c.snapshot).where(places.c.round_id == round_id)
+    for row in conn.execute(stmt.order_by(places.c.line)):
+        yield row.issue_id, row.total, replay(row.snapshot.encode()).total
