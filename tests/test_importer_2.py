@@ -338,7 +338,7 @@ def test_a_map_is_written_as_pairs() -> None:
     ("names", "found"),
     [
         (("msg_id", "user", "title", "created_at", "body"),
-         {"text": "body", "title": "title", "external_id": "msg_id", "reported_at": "created_at"}),
+         {"text": "body", "title": "title", "external_id": "msg_id", "reported_at": "created_at", "reporter": "user"}),
         (NAMES, {"text": "诉求内容", "title": "标题", "external_id": "工单编号", "reported_at": "诉求时间"}),
         (("category", "kind", "address", "x"), {}),
     ],

@@ -39,6 +39,7 @@ FIELDS: dict[str, Sequence[str]] = {
     "title": ["title", "subject", "summary", "标题", "主题", "题目", "诉求标题", "诉求主题", "留言主题", "留言标题", "事项标题", "问题标题", "工单标题"],
     "place": ["place", "location", "地点", "位置", "诉求地点", "事发地点", "发生地点", "问题地点", "事发地址", "诉求地址", "事发位置"],
     "external_id": ["externalid", "msgid", "messageid", "ticketid", "requestid", "caseid", "servicerequestid", "uniquekey", "id", "编号", "工单编号", "工单号", "留言编号", "诉求编号", "受理编号", "事项编号", "流水号", "序列号"],
+    "reporter": ["user", "userid", "username", "reporter", "reporterid", "用户", "用户编号", "用户名", "留言用户", "账号"],
     "reported_at": ["reportedat", "createdat", "createddate", "createdtime", "requesteddatetime", "submittedat", "created", "留言时间", "诉求时间", "来电时间", "反映时间", "提交时间", "登记时间", "来信时间", "受理时间", "创建时间", "上报时间", "时间", "日期"],
     "name": ["姓名", "联系人", "诉求人", "来电人", "反映人", "留言人", "contactname"],
     "phone": ["phone", "mobile", "telephone", "phonenumber", "电话", "手机", "手机号", "手机号码", "联系电话", "联系方式", "来电号码"],
@@ -256,7 +257,7 @@ def _form(words: Mapping[str, str], reported: object, policy: Policy, now: datet
     }
     if text_of(reported):
         form["reported_at"] = moment(reported, ZoneInfo(policy.hours.zone), now)
-    form |= {field: words[field] for field in ("grid", "against") if words.get(field)}
+    form |= {field: words[field] for field in ("grid", "against", "reporter") if words.get(field)}
     if kind := words.get("kind"):
         form["kind"] = KINDS.get(kind, kind.lower())
     if category := words.get("category"):

@@ -7,9 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import NamedTuple
 
 from liuti.rank import topics as batch
 from liuti.rank.arrivals import Index
+from liuti.rank.bcubed import between
 from liuti.store import topics
 from liuti.store.engine import Engine
 from liuti.store.topics import Member
@@ -28,6 +30,12 @@ class Matters:
         self._known: set[str] = set()
         self._since, self._after = LONG_AGO, ""
         self._turn = asyncio.Lock()
+
+    async def anew(self) -> None:
+        """Forget, and learn again from what is written: after the batch moved things."""
+        async with self._turn:
+            self._index, self._numbers, self._topics, self._known = Index(), {}, {}, set()
+            self._since, self._after = LONG_AGO, ""
 
     async def similar(self, engine: Engine, title: str, body: str, n: int = 5) -> list[tuple[str, float]]:
         """The nearest messages, by id, with how like they are from 0 to 1."""
@@ -90,16 +98,19 @@ class Matters:
         self._known.update(keys)
 
 
-async def reconcile(
-    engine: Engine, now: datetime, progress: Callable[[int, int], None] | None = None
-) -> tuple[int, int, float]:
-    """Look at all messages at once and move those that belong elsewhere; a person's word stays.
+class Reconciled(NamedTuple):
+    """How many messages, how many were moved, and how far one by one and the batch agreed (B-cubed F1, 0 to 1)."""
 
-    Returns how many messages, how many were moved, and how far both ways agreed before (B-cubed F1, 0 to 1).
-    """
+    messages: int
+    moved: int
+    agreement: float
+
+
+async def reconcile(engine: Engine, now: datetime, progress: Callable[[int, int], None] | None = None) -> Reconciled:
+    """Look at all messages at once and move those that belong elsewhere; a person's word stays."""
     rows = await _everything(engine)
     if not rows:
-        return 0, 0, 1.0
+        return Reconciled(0, 0, 1.0)
     found = await asyncio.to_thread(partial(batch.find, [r[1] for r in rows], [r[2] for r in rows], progress=progress))
     names = _names([r[3] for r in rows], [r[0] for r in rows], found.topic.tolist())
     titles = {row[0]: row[1] for row in rows}
@@ -113,7 +124,9 @@ async def reconcile(
     for start in range(0, len(changed), WRITTEN_AT_ONCE):
         some = changed[start : start + WRITTEN_AT_ONCE]
         moved += await engine.write(partial(topics.move, members=some, source="batch", now=now))
-    return len(rows), moved, agreement([r[3] for r in rows], found.topic.tolist())
+    numbers = {topic: number for number, topic in enumerate(dict.fromkeys(r[3] for r in rows))}
+    agreed = between([numbers[r[3]] for r in rows], found.topic).f1
+    return Reconciled(len(rows), moved, agreed)
 
 
 async def _everything(engine: Engine) -> list[tuple[str, str, str, str]]:
@@ -143,11 +156,3 @@ def _names(before: Sequence[str], issues: Sequence[str], labels: Sequence[int]) 
             names[label] = issue if issue not in taken else f"{issue}-{label}"
             taken.add(names[label])
     return names
-
-
-def agreement(one: Sequence[object], other: Sequence[object]) -> float:
-    """B-cubed F1 of two ways to group the same messages."""
-    sizes, others, both = Counter(one), Counter(other), Counter(zip(one, other, strict=True))
-    precision = sum(n * n / others[b] for (_, b), n in both.items()) / len(one)
-    recall = sum(n * n / sizes[a] for (a, _), n in both.items()) / len(one)
-    return 2 * precision * recall / (precision + recall)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -51,17 +50,24 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """Who and what stands behind a matter: how many messages, by area the fullest first, and themselves if wanted."""
+
+    size: int
+    category: str = ""
+    areas: Sequence[tuple[str, int]] = ()
+    messages: Sequence[Message] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Matter:
-    """One line of the list. `size` messages stand behind it; `firm`: the share of small changes of the weights under
-    which it keeps its slot, None without one; `areas`: messages by community, the fullest first."""
+    """One line of the list. `firm`: the share of small changes of the weights under which it keeps its slot, None
+    without one."""
 
     place: Place
     score: Score
-    size: int
-    category: str = ""
+    behind: Behind
     firm: float | None = None
-    areas: Sequence[tuple[str, int]] = ()
-    messages: Sequence[Message] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +117,8 @@ def html(report: Report) -> str:
         report=report,
         local=lambda at: at.astimezone(zone),
         growth={one.score.id: _growth(one, zone, months, most) for one in report.matters},
-        areas={one.score.id: _areas(one.areas) for one in report.matters},
-        printed={one.score.id: _printed(one.messages) for one in report.matters},
+        areas={one.score.id: _areas(one.behind.areas) for one in report.matters},
+        printed={one.score.id: _printed(one.behind.messages) for one in report.matters},
         months=months, most=most, names=NAMES, criteria=CRITERIA, factor_zh=FACTOR_ZH, origin_zh=ORIGIN_ZH,
         full=_full(report.matters), style=(PIECES / "report.css").read_text("utf-8"), script=script,
         script_digest=base64.b64encode(sha256(script.encode()).digest()).decode(),
@@ -131,7 +137,11 @@ def write(report: Report, path: Path) -> None:
 @cache
 def _pieces() -> Environment:
     made = Environment(
-        loader=FileSystemLoader(PIECES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(PIECES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     made.filters |= {"short": _short, "plain": _plain, "figure": _figure}
     return made
@@ -168,7 +178,7 @@ def _month(at: datetime, zone: ZoneInfo) -> str:
 
 def _months(report: Report, zone: ZoneInfo) -> tuple[str, ...]:
     """The months all charts share: to the moment of the score, from the first message or MONTHS ago."""
-    moments = [message.at for one in report.matters for message in one.messages if message.at is not None]
+    moments = [message.at for one in report.matters for message in one.behind.messages if message.at is not None]
     if not moments:
         return ()
     first, last = _month(min(moments), zone), _month(report.as_of, zone)
@@ -181,7 +191,7 @@ def _months(report: Report, zone: ZoneInfo) -> tuple[str, ...]:
 
 def _counted(matter: Matter, zone: ZoneInfo, months: Sequence[str]) -> dict[str, int]:
     counts = dict.fromkeys(months, 0)
-    for message in matter.messages:
+    for message in matter.behind.messages:
         if message.at is not None and (month := _month(message.at, zone)) in counts:
             counts[month] += 1
     return counts
@@ -191,7 +201,7 @@ def _growth(matter: Matter, zone: ZoneInfo, months: Sequence[str], most: int) ->
     counts = _counted(matter, zone, months)
     bars = tuple(Bar(month, n, 100 * n / max(most, 1)) for month, n in counts.items())
     first = months[0] if months else ""
-    before = sum(1 for one in matter.messages if one.at is not None and _month(one.at, zone) < first)
+    before = sum(1 for one in matter.behind.messages if one.at is not None and _month(one.at, zone) < first)
     return Growth(bars, before, max(bars, key=lambda bar: bar.n, default=Bar("", 0, 0.0)))
 
 
@@ -216,9 +226,3 @@ def _printed(messages: Sequence[Message]) -> Printed:
         return Printed(tuple(order), 0)
     half = MESSAGES // 2
     return Printed((*order[:half], *order[-half:]), len(order) - MESSAGES)
-
-
-def consecutive(months: Sequence[str]) -> bool:
-    """Whether no month is missing between two."""
-    number = [int(month[:4]) * 12 + int(month[5:]) for month in months]
-    return all(b - a == 1 for a, b in pairwise(number))

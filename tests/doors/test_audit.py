@@ -63,7 +63,9 @@ async def test_a_cursor_of_somebody_elses_is_refused(audited: Town) -> None:
 
 
 async def test_signing_out_is_on_record(audited: Town) -> None:
-    answer = await audited.client.delete("/api/v1/session", headers=audited.headers("intake1"))
+    now = audited.clock.now
+    secret = await audited.office.engine.write(lambda conn: passes.open_session(conn, "intake1", now))
+    answer = await audited.client.delete("/api/v1/session", headers=audited.headers(secret))
     assert answer.status_code == 204
     [row] = (await audited.get("/audit?subject=intake1&limit=1", "auditadmin"))["changes"]
-    assert (row["act"], row["by"], row["before"]["kind"]) == ("revoke", "intake1", "token")
+    assert (row["act"], row["by"], row["before"]["kind"]) == ("revoke", "intake1", "session")

@@ -293,4 +293,4 @@ async def test_no_request_is_answered_but_as_the_document_says(town: Town, mode:
     assert tally.reached.total() > tally.by_status.total() / 2, tally.by_status
     if mode.is_positive:
         undone = [label for label, times in tally.done.items() if not times]
-        assert len(undone) < len(tally.done) / 4, f"nobody could do {undone}"
+        assert len(undone) < len(tally.done) / 3, f"nobody could do {undone}"

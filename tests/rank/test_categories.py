@@ -8,6 +8,7 @@ import os
 import random
 import time
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -18,11 +19,12 @@ import pytest
 from scipy import sparse
 from scipy.optimize import minimize
 
-from liuti.rank.categories import LEAST, Model, cross_validate, train
+from liuti.rank.categories import LEAST, Model, _Table, _valued, cross_validate, train
 from liuti.rank.category_file import LARGEST, MARK
 from liuti.rank.macro_f1 import macro_f1, measure
 from liuti.rank.pieces import letters, pieces, plain
 from liuti.rank.separator import separate
+from liuti.rank.spoken import words
 
 FOLDER = os.environ.get("LIUTI_DATA", "")
 real = pytest.mark.skipif(not FOLDER, reason="LIUTI_DATA is not set: categories were not tried on real messages")
@@ -147,18 +149,19 @@ def test_a_text_too_short_has_no_pieces(text: str) -> None:
 # learning
 
 
-def test_the_planes_are_the_best_there_are() -> None:
+@pytest.mark.parametrize("cost", [0.1, 3.0, 300.0])
+def test_the_planes_are_the_best_there_are(cost: float) -> None:
     chance = np.random.default_rng(4)
-    x = chance.normal(size=(60, 7)).astype(np.float32)
+    x = chance.normal(size=(60, 7)).astype(np.float32) * np.array([1, 1, 9, 1, 0.1, 1, 4], np.float32)
     label = (x[:, 0] + chance.normal(scale=0.7, size=60) > 0).astype(np.int64)
 
     def loss(w: np.ndarray) -> float:
         side = np.where(label == 1, 1, -1)
-        return float(w @ w / 2 + 3 * (np.maximum(0, 1 - side * (x @ w[:-1] + w[-1])) ** 2).sum())
+        return float(w @ w / 2 + cost * (np.maximum(0, 1 - side * (x @ w[:-1] + w[-1])) ** 2).sum())
 
-    mine = separate(sparse.csr_array(x), label, 2, 3.0)
+    mine = separate(sparse.csr_array(x), label, 2, cost)
     assert loss(mine[:, 1].astype(np.float64)) == pytest.approx(minimize(loss, np.zeros(8)).fun, rel=1e-3)
-    assert mine[:, 0] == pytest.approx(-mine[:, 1], abs=1e-2)
+    assert mine[:, 0] == pytest.approx(-mine[:, 1], abs=2e-2)
 
 
 def test_a_message_gets_its_category_with_the_words_that_spoke_for_it() -> None:
@@ -173,14 +176,41 @@ def test_the_words_are_in_the_message_and_differ_by_category() -> None:
     title, body = "路面坑洼难行", "食堂饭菜变质，电锯声不停"
     told = {s.category: s.words for s in learned().suggest(title, body)}
     assert set(told) == set(ABOUT)
-    for label, words in told.items():
-        assert words
-        assert all(any(word in said for said in ABOUT[label].split("|")) for word in words), (label, words)
-        assert all(word in title + body for word in words)
+    for label, spoke in told.items():
+        assert spoke
+        assert all(any(word in said for said in ABOUT[label].split("|")) for word in spoke), (label, spoke)
+        assert all(word in title + body for word in spoke)
 
 
 def test_n_is_how_many_are_suggested() -> None:
     assert [len(learned().suggest("井盖松动", "", n)) for n in (1, 2, 3, 9)] == [1, 2, 3, 3]
+
+
+def test_a_suggestion_weighs_a_text_as_learning_did() -> None:
+    titles, bodies, _ = corpus()
+    model, table = replace(learned(), sureness=1.0), _Table.of(titles, bodies)
+    score = _valued(table.counts[:, table.places(model.pieces)], model.rarity) @ model.weight + model.constant
+    odds = np.exp(score)
+    for i, (title, body) in enumerate(zip(titles, bodies, strict=True)):
+        sure = {s.category: s.confidence for s in model.suggest(title, body)}
+        assert [sure[label] for label in model.labels] == pytest.approx(odds[i] / odds[i].sum(), abs=1e-4)
+
+
+def test_where_few_pieces_may_be_learned_they_are_the_telling_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("liuti.rank.categories.PIECES", 40)
+    titles, bodies, labels = corpus()
+    model = train(titles, bodies, labels, NOON)
+    assert len(model.pieces) == 40
+    assert all(any(letters(n) in said for said in ABOUT.values()) for n in model.pieces.tolist())
+
+
+def test_words_end_where_letters_cling_least_and_hold_none_that_only_join() -> None:
+    text = "路面的坑洼难行"
+    number, place, length = pieces(text)
+    common = {"路面": 1.0, "坑洼": 1.0, "难行": 1.0}
+    rarity = np.array([common.get(letters(n), 2.0) for n in number.tolist()], np.float32)
+    spoke = np.array([[float("洼" in letters(n)), float("面" in letters(n))] for n in number.tolist()])
+    assert words(text, place, length, rarity, spoke) == [("坑洼", "难行"), ("路面", "坑洼")]
 
 
 @pytest.mark.parametrize("text", ["", "12345", "…！", "龘靐齉爩", "\x00\n", "\ud800", "😀🚧", "𠮷𠮷𠮷"])
@@ -276,7 +306,7 @@ def test_the_measure_is_kept_with_the_model_and_sets_how_sure_it_is() -> None:
     titles, bodies, labels = corpus()
     trial = cross_validate(titles, bodies, labels, range(len(labels)))
     model = Model.load(learned().dump())
-    assert model.measured == trial.measured
+    assert (model.measured, model.sureness) == (trial.measured, trial.sureness)
     assert model.measured is not None
     assert model.measured.macro_f1 > 0.95
     chance = random.Random(3)

@@ -59,7 +59,7 @@ def topic(conn: Connection, name: str, members: Iterable[str]) -> None:
 
 def closed(conn: Connection, number: int, ended: datetime, closing: Closing = Closing.SOLVED, **more: Any) -> str:
     begun = ended - 20 * DAY
-    state = {"step": Step.CLOSED, "submitted": begun, "ended": ended, "closing": closing}
+    state: dict[str, Any] = {"step": Step.CLOSED, "submitted": begun, "ended": ended, "closing": closing}
     return add(conn, f"old-{number}", **(state | more))
 
 
@@ -170,7 +170,7 @@ async def test_a_text_of_five_accounts_counts_as_one_household_whatever_its_sign
     (text,) = crowd.same_text
 
     def clear(conn: Connection) -> None:
-        state = {"step": Step.SELECT, "version": 3, "category": "roads", "submitted": NOW - 10 * DAY}
+        state: dict[str, Any] = {"step": Step.SELECT, "version": 3, "category": "roads", "submitted": NOW - 10 * DAY}
         conn.execute(update(issues).values(columns_of(Issue("hole", cleared=(text,), **state))))
 
     await engine.write(clear)

@@ -59,11 +59,12 @@ async def sign_in(request: Request) -> Response:
 
 
 async def sign_out(request: Request) -> Response:
+    """Ends the session; a program's token is not a session, and stays until it is revoked or runs out."""
     here = office(request)
     secret = request.cookies.get(COOKIE) or request.headers.get("authorization", "").removeprefix("Bearer ").strip()
     actor = await who(request)
     if secret:
-        await here.engine.write(partial(passes.revoke, secret_or_digest=secret, by=By(actor.id, here.now())))
+        await here.engine.write(partial(passes.end_session, secret=secret, by=By(actor.id, here.now())))
     response = Response(status_code=204)
     response.delete_cookie(COOKIE, path="/")
     return response

@@ -147,15 +147,17 @@ def form_of(body: bytes) -> Any:
     return given if isinstance(given, dict) else Malformed()
 
 
+NO_VERSION = -1
+
+
 def seen_version(request: Request) -> int | None:
-    """The version in If-Match; `*` and none at all ask for nothing. Refused 412 when it is no version of ours."""
+    """The version in If-Match; `*` and none at all ask for nothing. What is no version of ours is NO_VERSION, so that
+    the desk refuses it as stale in its place, after who and where."""
     given = request.headers.get("if-match", "").strip()
     if not given or given == "*":
         return None
     text = given.removeprefix("W/").strip('"')
-    if not text.isdecimal() or len(text) > 9:
-        raise Refused("stale", 412, "If-Match 不是有效的版本号。", "If-Match is not a version.", "If-Match")
-    return int(text)
+    return int(text) if text.isdecimal() and len(text) <= 9 else NO_VERSION
 
 
 def key_of(request: Request) -> str | None:

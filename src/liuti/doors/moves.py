@@ -95,10 +95,19 @@ async def act(request: Request, name: str, issue: str) -> Response:
     if actor == ANYONE and name != "submit" and Role.CITIZEN not in getattr(FLOW.moves.get(name), "by", ()):
         raise Refused("sign_in", 401, "请登录,或使用回执密钥办理。", "Sign in, or use the secret of your receipt.")
     raw = await _form(request, name, issue, actor)
-    receipt = await here.desk.act(
-        actor, name, raw, issue, seen_version(request), key_of(request), place_of(request) if actor == ANYONE else ""
-    )
-    return _receipt(request, receipt)
+    place = place_of(request) if actor == ANYONE else ""
+    key = await _key(request, name, issue, actor)
+    return _receipt(request, await here.desk.act(actor, name, raw, issue, seen_version(request), key, place))
+
+
+async def _key(request: Request, name: str, issue: str, actor: Actor) -> str | None:
+    """A key at fault is refused only to somebody who may make the move: anyone else gets the refusal that goes before."""
+    try:
+        return key_of(request)
+    except Refused:
+        if await _admitted(request, name, issue, actor):
+            raise
+    return None
 
 
 async def _form(request: Request, name: str, issue: str, actor: Actor) -> Any:

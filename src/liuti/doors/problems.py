@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from msgspec import json
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from liuti.flow.kernel import Refused
 from liuti.store.engine import DatabaseFault
@@ -84,6 +85,11 @@ def install(app: FastAPI) -> None:
     async def asked_wrongly(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         return answer(request, bad_query(error))
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_request: Request, _error: Exception) -> Response:
+        """Whoever was sending hung up: nothing was decided, nobody hears the answer, and it is no fault to be logged."""
+        return Response(status_code=400)
 
     @app.exception_handler(DatabaseFault)
     async def database(request: Request, error: Exception) -> Response:

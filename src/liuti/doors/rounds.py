@@ -38,11 +38,11 @@ def router() -> APIRouter:
     add("/rounds", open_round, methods=["POST"], status_code=201, summary="开一轮选题 open a round: score, freeze, recommend",
         openapi_extra=moves.body(Opening) | {"x-roles": ["analyst"]}, responses=problems(401, 403, 409, 413, 422))  # fmt: skip
     add("/rounds", listed, methods=["GET"], summary="历轮选题 rounds, the latest first", responses=problems(401, 422))
-    add("/rounds/{round}", one, methods=["GET"], responses=problems(401, 404, 422),
+    add("/rounds/{round}", one, methods=["GET"], responses=problems(401, 403, 404, 422),
         summary="一轮选题 one round: scores, reasons, original and final rank")  # fmt: skip
     add("/rounds/{round}/close", close_round, methods=["POST"], summary="结束一轮 close a round",
         openapi_extra={"x-roles": ["analyst", "panel"]}, responses=problems(401, 403, 404, 409))  # fmt: skip
-    add("/issues/{issue}/score", score, methods=["GET"], responses=problems(401, 404),
+    add("/issues/{issue}/score", score, methods=["GET"], responses=problems(401, 403, 404),
         summary="得分与理由 an issue's score in the latest round, with its reasons")  # fmt: skip
     return routes
 

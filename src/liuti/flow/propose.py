@@ -21,7 +21,7 @@ class Submit(Form):
     """What a person brings up. `place` is an address in words, `全区` for the whole district, or `unknown`."""
 
     words: ClassVar[tuple[str, ...]] = ("title", "text", "place")
-    personal: ClassVar[tuple[str, ...]] = ("contact",)
+    personal: ClassVar[tuple[str, ...]] = ("contact", "reporter")
     units: ClassVar[tuple[str, ...]] = ("against",)
     example: ClassVar[dict[str, Any]] = {
         "kind": "help",
@@ -46,6 +46,8 @@ class Submit(Form):
     against: str = Field("", max_length=64)
     source: Channel | None = None
     external_id: str = Field("", max_length=128)
+    reporter: str = Field("", max_length=128)
+    """Who brought it in at the source, as the source numbers people: one of them is one voice however often they wrote."""
     reported_at: AwareDatetime | None = None
     files: tuple[FileRef, ...] = ()
 
@@ -93,7 +95,7 @@ def only_staff_name_a_source(case: Case) -> bool | Fault:
     """来源、外部编号和原始时间只由受理员或网格员填写。
     Only intake and grid workers state a source, an outside number or the original time."""
     form = case.form
-    own = form.source is None and not form.external_id and form.reported_at is None
+    own = form.source is None and not (form.external_id or form.reporter) and form.reported_at is None
     return case.role != Role.CITIZEN or own or Fault(field="source")
 
 

@@ -22,13 +22,17 @@ TITLE = 1.0
 """What standing in the title adds to a gram's count."""
 RARE, RARE_PLACE = 1.4, 2.0
 """Powers of a gram's rarity in a text and in the name of a place."""
-COMMON = 0.05
+COMMON = 0.5
 """A gram in more than this share of the messages tells nothing."""
-ANYWHERE = 0.2
+NAMED = 0.5
+"""Share of its count that a gram keeps in its text where it names a place: that is judged by itself."""
+ANYWHERE = 0.1
 """What likeness counts for without a common place, beside likeness of places from 0 to 1."""
-ENOUGH = 0.021
-"""Likeness from which two groups are one topic."""
-STAGES = (0.5, 0.3, 0.2, 0.13, 0.085, 0.055, 0.037, 0.028, ENOUGH)
+ENOUGH = 0.016
+"""Likeness from which two groups are one topic, in texts of `GRAMS` grams of which `GRAMS_PLACE` name places."""
+GRAMS, GRAMS_PLACE = 135.0, 14.4
+STAGES = (24.0, 14.0, 9.0, 6.0, 4.0, 2.6, 1.8, 1.35, 1.0)
+"""Likeness asked for from stage to stage, in times of what is enough."""
 PICKED, PICKED_PLACE = 24, 12
 """Grams looked up for every group and stage, about."""
 PAIRS = 6_000_000
@@ -123,8 +127,9 @@ def weighed(batch: Counted, rare: Floats) -> tuple[sparse.csr_array, sparse.csr_
     times = batch.packed >> np.uint32(20) & np.uint32(7)
     placed = batch.packed >> np.uint32(24) & np.uint32(7)
     log = 1 + np.log(np.maximum(np.arange(8), 1))
-    whole = (log[times] + TITLE * (batch.packed >> np.uint32(23) & np.uint32(1))) * weight**RARE
-    place = np.where(placed > 0, log[placed], 0) * weight**RARE_PLACE
+    count = log[times] + TITLE * (batch.packed >> np.uint32(23) & np.uint32(1))
+    whole = np.where(placed > 0, NAMED * count, count) * weight**RARE
+    place = np.where(placed > 0, log[placed] + count - log[times], 0) * weight**RARE_PLACE
     return _rows(message, gram, whole, batch.messages), _rows(message, gram, place, batch.messages)
 
 
@@ -137,11 +142,21 @@ def _rows(message: Longs, gram: NDArray[np.int32], value: NDArray[np.float64], m
     return sparse.csr_array((value.astype(np.float32), gram[at], until), shape=(messages, SPACE))
 
 
+def enough(grams: float, grams_place: float) -> float:
+    """Likeness from which two groups are one topic in texts of so many grams and so many for places, on average.
+
+    Two tellings of one matter share some words, however long they are; the longer, the less of them that is. So the bar
+    goes down with both lengths.
+    """
+    return ENOUGH * GRAMS / max(grams, 1.0) * GRAMS_PLACE / max(grams_place, 1.0)
+
+
 class Gathering:
     """Groups of messages that become topics: sums of rows, and pairs worth a look with their likeness."""
 
     def __init__(self, whole: sparse.csr_array, place: sparse.csr_array, district: sparse.csr_array, signature: NDArray[np.uint32]) -> None:
         n = whole.shape[0]
+        self.enough = enough(whole.nnz / n, place.nnz / n)
         self.whole, self.place, self.district = Rows(whole), Rows(place), Rows(district)
         self.districts = np.asarray(district.sum(axis=1)).ravel()
         self.size = np.ones(n)
@@ -205,7 +220,7 @@ class Gathering:
         )
 
     def _keep(self, left: Longs, right: Longs, likeness: Floats) -> None:
-        at = np.flatnonzero(likeness >= ENOUGH / 2)
+        at = np.flatnonzero(likeness >= self.enough / 2)
         self.left, self.right, self.likeness = left[at], right[at], likeness[at]
 
     def _mutual(self, enough: float) -> Longs:
@@ -277,9 +292,9 @@ def gathered(counted: Sequence[Counted], *, progress: Progress | None = None) ->
     place = sparse.vstack([p for _, p in pairs], format="csr")[order]
     signature = np.concatenate([batch.signature for batch in counted])[order]
     gathering = Gathering(whole, place, _districts(counted)[order], signature)
-    for stage, enough in enumerate(STAGES):
+    for stage, times in enumerate(STAGES):
         gathering.look(stage)
-        while gathering.merge(enough):
+        while gathering.merge(times * gathering.enough):
             pass
         if progress:
             progress(n + 2 * n * (stage + 1) // len(STAGES), 3 * n)

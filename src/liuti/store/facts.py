@@ -77,10 +77,13 @@ def gather(wanted: Wanted, needs: Iterable[Need], fresh: str) -> Facts:
 
 
 def person_of(ring: KeyRing, form: Any, place: str) -> str:
-    """Who a citizen is, as far as anybody can tell: the phone, else where they write from; keyed hashes both."""
+    """Who a citizen is, as far as anybody can tell: the phone, else who they are at the source, else where they write
+    from; keyed hashes all."""
     contact = getattr(form, "contact", None)
     if contact is not None and any(char.isdigit() for char in contact.phone):
         return ring.phone_hash(contact.phone)
+    if reporter := getattr(form, "reporter", ""):
+        return ring.name_hash(f"{form.source or ''}:{reporter}")
     return place
 
 

@@ -182,6 +182,13 @@ def revoke(conn: Connection, secret_or_digest: str, by: By) -> bool:
     return True
 
 
+def end_session(conn: Connection, secret: str, by: By) -> None:
+    """Its holder signs out; what is no session stays as it is."""
+    kind = conn.execute(select(passes.c.kind).where(passes.c.digest == digest_token(secret))).scalar()
+    if kind == "session":
+        revoke(conn, secret, by)
+
+
 def _short(digest: str) -> str:
     """Enough to tell one pass from another in a list."""
     return digest[:12]

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct, json
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from liuti.flow.issue import Issue
 from liuti.flow.kernel import Refused, Standing
@@ -32,8 +33,9 @@ STATE, SCORE = json.Decoder(Issue), json.Decoder(Score)
 _LINES = select(places, issues.c.state, issues.c.title, issues.c.body, issues.c.place, issues.c.query_code).where(
     places.c.issue_id == issues.c.id
 )
-_LAST = select(func.coalesce(func.max(rounds.c.number), 0))
-_OPEN = select(rounds.c.number).where(rounds.c.closed_at.is_(None)).limit(1)
+_BEFORE = select(
+    func.coalesce(func.max(rounds.c.number), 0), func.max(rounds.c.number).filter(rounds.c.closed_at.is_(None))
+)
 _ROUND = select(rounds).where(rounds.c.id == bindparam("id"))
 _NUMBERED = select(rounds).where(rounds.c.number == bindparam("number"))
 _CLOSE = update(rounds).where(rounds.c.id == bindparam("b_id"), rounds.c.closed_at.is_(None))
@@ -77,28 +79,35 @@ def open_round(
     conn: Connection, policy: Policy, by: str, slots: int, now: datetime, as_of: datetime | None = None
 ) -> Opened:
     """Score what waits at `select`, freeze it, recommend. One transaction; Refused while another round is open."""
-    if (number := conn.execute(_OPEN).scalar()) is not None:
-        zh, en = f"第 {number} 轮尚未结束,请先结束。", f"Round {number} is still open: close it first."
-        raise Refused("round_is_open", 409, zh, en, round=number)
+    # Both in one look: whoever opens one while this scores takes the number, and the insert below finds it taken.
+    last, running = conn.execute(_BEFORE).one()
+    if running is not None:
+        raise _is_open(running)
     scored = scores(subjects(conn, policy, as_of or now), policy)
     if not scored:
         raise Refused("nothing_to_choose", 422, "选题库中没有待选的题。", "Nothing waits to be selected.")
     lines = panel.recommend([one for one, _ in scored], slots, policy.score.set_aside_every)
     firm = panel.sensitivity([one for one, _ in scored], slots, policy.score.set_aside_every)
-    made = Opened(uuid7(now), conn.execute(_LAST).scalar_one() + 1, len(lines), sum(1 for one in lines if one.rank))
-    conn.execute(
-        insert(rounds),
-        {
-            "id": made.id, "number": made.number, "by": by, "at": now, "as_of": as_of or now, "slots": slots,
-            "policy": policy.version, "formula": FORMULA, "firmness": json.encode(firm[:MOST_LINES]).decode(),
-            "closed_at": None, "closed_by": None,
-        },
-    )  # fmt: skip
+    made = Opened(uuid7(now), last + 1, len(lines), sum(1 for one in lines if one.rank))
+    row = {
+        "id": made.id, "number": made.number, "by": by, "at": now, "as_of": as_of or now, "slots": slots,
+        "policy": policy.version, "formula": FORMULA, "firmness": json.encode(firm[:MOST_LINES]).decode(),
+        "closed_at": None, "closed_by": None,
+    }  # fmt: skip
+    try:
+        conn.execute(insert(rounds), row)
+    except IntegrityError:
+        raise _is_open(made.number) from None
     found = {one.id: (one, frozen) for one, frozen in scored}
     insert_many(
         conn, places, [_line(made.id, n, one, *found[one.id]) for n, one in enumerate(lines[: slots + SHOWN], 1)]
     )
     return made
+
+
+def _is_open(number: int) -> Refused:
+    zh, en = f"第 {number} 轮尚未结束,请先结束。", f"Round {number} is still open: close it first."
+    return Refused("round_is_open", 409, zh, en, round=number)
 
 
 def _line(round_id: str, number: int, place: panel.Place, scored: Score, frozen: bytes) -> dict[str, Any]:

@@ -133,6 +133,10 @@ class KeyRing:
             raise ValueError("a phone needs digits")
         return _mac(self._keys[0].phone, number.encode()).hex()
 
+    def name_hash(self, name: str) -> str:
+        """Look-up key of somebody another system knows by a name of its own (hex, first key of the ring)."""
+        return _mac(self._keys[0].phone, b"name:" + name.encode()).hex()
+
     def household_hash(self, address: str | None, phone: str | None, own_area: tuple[str, ...] = ()) -> str | None:
         """The household by door, else by phone, else None: the voice stands alone and unverified.
 
