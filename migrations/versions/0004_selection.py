@@ -89,6 +89,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["round_id"], ["rounds.id"], name="fk_adjustments_round_id"),
     )
     op.create_index("ix_adjustments_round", "adjustments", ["round_id", "at"])
+    op.create_table(
+        "chores",
+        sa.Column("name", sa.String(32), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_chores"),
+    )
     for table, key in FROZEN.items():
         _only_grows_on_sqlite(table, key) if op.get_context().dialect.name == "sqlite" else _only_grows_on_postgres(
             table

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from functools import partial
 from typing import NamedTuple
 
+import structlog
+
+from liuti.flow.clocks import World
 from liuti.rank import topics as batch
 from liuti.rank.arrivals import Index
 from liuti.rank.bcubed import between
-from liuti.store import topics
+from liuti.store import chores, topics
 from liuti.store.engine import Engine
 from liuti.store.topics import Member
 
+LOG = structlog.get_logger()
+NIGHT = time(2)
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 WRITTEN_AT_ONCE = 1_000
 
@@ -135,6 +140,27 @@ async def _everything(engine: Engine) -> list[tuple[str, str, str, str]]:
         since, after = rows[-1].at, rows[-1].id
         found += [(row.id, row.title, row.body, row.topic_id) for row in rows]
     return sorted(found)
+
+
+class Arranging:
+    """What a worker does for the topics: each message on arrival, all of them once a night."""
+
+    def __init__(self, engine: Engine, world: Callable[[], World]) -> None:
+        self._engine, self._world, self._matters = engine, world, Matters()
+
+    async def arrive(self, now: datetime) -> int:
+        return await self._matters.arrive(self._engine, now)
+
+    async def at_night(self, now: datetime) -> int:
+        """Once between two nights, by whichever worker is first."""
+        zone = self._world().calendar.zone
+        due = datetime.combine(now.astimezone(zone).date(), NIGHT, zone)
+        if now < due or not await self._engine.write(partial(chores.take, name="reconcile", due=due, now=now)):
+            return 0
+        done = await reconcile(self._engine, now)
+        await self._matters.anew()
+        LOG.info("topics_reconciled", messages=done.messages, moved=done.moved, agreement=round(done.agreement, 3))
+        return 0
 
 
 def _names(before: Sequence[str], issues: Sequence[str], labels: Sequence[int]) -> dict[int, str]:

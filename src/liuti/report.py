@@ -72,7 +72,8 @@ class Matter:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The top of a ranking and what it was chosen from. `by_area`: in Chinese and English, what an area is here."""
+    """The top of a ranking and what it was chosen from. `largest`: what is not in it, though much was written about it;
+    `by_area`: in Chinese and English, what an area is here."""
 
     source: str
     as_of: datetime
@@ -84,6 +85,7 @@ class Report:
     topics: int
     recommendable: int
     matters: Sequence[Matter]
+    largest: Sequence[Matter] = ()
     by_area: tuple[str, str] = ("按社区", "by community")
     notes: Sequence[tuple[str, str]] = ()
 
@@ -102,6 +104,17 @@ class Growth(NamedTuple):
     peak: Bar
 
 
+class Card(NamedTuple):
+    """A matter on the page: where it stands in it, what is written on its badge, and its charts."""
+
+    anchor: str
+    badge: str
+    matter: Matter
+    growth: Growth
+    areas: tuple[Bar, ...]
+    printed: Printed
+
+
 class Printed(NamedTuple):
     messages: tuple[Message, ...]
     left_out: int
@@ -112,15 +125,22 @@ def html(report: Report) -> str:
     script = (PIECES / "unfold.js").read_text("utf-8")
     zone = ZoneInfo(report.zone)
     months = _months(report, zone)
-    most = max((n for one in report.matters for n in _counted(one, zone, months).values()), default=0)
+    every = (*report.matters, *report.largest)
+    most = max((n for one in every for n in _counted(one, zone, months).values()), default=0)
+
+    def card(at: int, one: Matter, badge: str) -> Card:
+        behind = one.behind
+        return Card(
+            f"m{at}", badge, one, _growth(one, zone, months, most), _areas(behind.areas), _printed(behind.messages)
+        )
+
+    listed = [card(at, one, str(at)) for at, one in enumerate(report.matters, 1)]
+    largest = [card(at, one, str(one.place.by_total or "–")) for at, one in enumerate(report.largest, len(listed) + 1)]
     return _pieces().get_template("page.html").render(
-        report=report,
-        local=lambda at: at.astimezone(zone),
-        growth={one.score.id: _growth(one, zone, months, most) for one in report.matters},
-        areas={one.score.id: _areas(one.behind.areas) for one in report.matters},
-        printed={one.score.id: _printed(one.behind.messages) for one in report.matters},
-        months=months, most=most, names=NAMES, criteria=CRITERIA, factor_zh=FACTOR_ZH, origin_zh=ORIGIN_ZH,
-        full=_full(report.matters), style=(PIECES / "report.css").read_text("utf-8"), script=script,
+        report=report, listed=listed, largest=largest, drawn=[one for one in (*listed, *largest) if one.matter.behind.size > 1],
+        local=lambda at: at.astimezone(zone), months=months, most=most, names=NAMES, criteria=CRITERIA,
+        factor_zh=FACTOR_ZH, origin_zh=ORIGIN_ZH, full=_full(report.matters),
+        style=(PIECES / "report.css").read_text("utf-8"), script=script,
         script_digest=base64.b64encode(sha256(script.encode()).digest()).decode(),
     )  # fmt: skip
 
@@ -178,7 +198,12 @@ def _month(at: datetime, zone: ZoneInfo) -> str:
 
 def _months(report: Report, zone: ZoneInfo) -> tuple[str, ...]:
     """The months all charts share: to the moment of the score, from the first message or MONTHS ago."""
-    moments = [message.at for one in report.matters for message in one.behind.messages if message.at is not None]
+    moments = [
+        message.at
+        for one in (*report.matters, *report.largest)
+        for message in one.behind.messages
+        if message.at is not None
+    ]
     if not moments:
         return ()
     first, last = _month(min(moments), zone), _month(report.as_of, zone)

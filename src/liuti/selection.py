@@ -33,6 +33,8 @@ SURE = 0.5
 """A suggested category counts from this confidence on."""
 WAITING = {step.value for step in COUNTS}
 MOST_SLOTS = 200
+LARGEST = 6
+"""Topics beyond the list that are shown because most was written about them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +47,24 @@ class Asked:
 
 
 def _listed(
-    scores: Iterable[Score], policy: Policy, asked: Asked, told: Callable[[Sequence[str]], Mapping[str, Behind]]
-) -> dict[str, Any]:
+    scores: Iterable[Score], sizes: Mapping[str, int], policy: Policy, asked: Asked,
+    told: Callable[[Sequence[str]], Mapping[str, Behind]],
+) -> dict[str, Any]:  # fmt: skip
     """The top of the ranking and what it was chosen from; `told` is asked once for what stands behind the ids shown."""
     by_id = {one.id: one for one in scores}
     every, aside = list(by_id.values()), policy.score.set_aside_every
     places = panel.recommend(every, asked.slots, aside)
     firm = {one.id: one.share for one in panel.sensitivity(every, asked.slots, aside)}
-    shown = places[: asked.top]
-    behind = told([place.id for place in shown])
+    shown, others = places[: asked.top], [one for one in places[asked.top :] if sizes[one.id] > 1]
+    largest = sorted(others, key=lambda one: -sizes[one.id])[:LARGEST]
+    behind = told([place.id for place in (*shown, *largest)])
+
+    def matter(place: panel.Place) -> Matter:
+        share = firm.get(place.id, 0.0) if place.rank is not None else None
+        return Matter(place, by_id[place.id], behind[place.id], share)
+
     return {
-        "matters": [
-            Matter(place, by_id[place.id], behind[place.id], firm.get(place.id) if place.rank is not None else None)
-            for place in shown
-        ],
+        "matters": [matter(one) for one in shown], "largest": [matter(one) for one in largest],
         "topics": len(every), "recommendable": sum(one.recommendable for one in every), "policy": policy.version,
         "formula": FORMULA, "slots": asked.slots, "zone": policy.hours.zone,
     }  # fmt: skip
@@ -85,7 +91,7 @@ def _rank(conn: Connection, words_: str | None, asked: Asked, as_of: datetime) -
 
     return Report(
         source="数据库 database", as_of=as_of, messages=sum(heard.values()), by_area=("按网格", "by grid"),
-        **_listed(found, policy, asked, told),
+        **_listed(found, heard, policy, asked, told),
     )  # fmt: skip
 
 
@@ -153,9 +159,10 @@ def rank_file(
     def told(ids: Sequence[str]) -> Mapping[str, Behind]:
         return _told(given, found, {one: matters[int(one)] for one in ids}, labels, progress, texts=asked.texts)
 
+    sizes = {str(n): len(of) for n, of in matters.items()}
     return Report(
         source=given.path.name, as_of=as_of, messages=len(found.ids), by_area=_by_area(given), notes=_notes(given, found),
-        **_listed(scores, policy, asked, told),
+        **_listed(scores, sizes, policy, asked, told),
     )  # fmt: skip
 
 

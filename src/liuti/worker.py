@@ -21,6 +21,7 @@ from liuti.flow.amended import Amended
 from liuti.flow.kernel import CLOCK, Refused
 from liuti.flow.table import FLOW
 from liuti.letters import written
+from liuti.matters import Arranging
 from liuti.senders import ConsoleSender, NotSent, Sender, WebhookSender
 from liuti.settings import Settings
 from liuti.store import outbox, sweep
@@ -30,6 +31,7 @@ from liuti.store.world import forget_amended
 from liuti.store.worlds import Worlds
 
 T = TypeVar("T")
+Chore = tuple[Callable[[datetime], Awaitable[int]], float]
 LOG = structlog.get_logger()
 
 LETTERS, AT_ONCE = 50, 10
@@ -55,7 +57,8 @@ class Worker:
     """Any number may work on one database: rows in hand are locked, letters in hand leased under the worker's name.
 
     `sender` sends one letter or raises; `now` is the time. `worlds`, if given, is read anew before due times are
-    counted again. `pause` is the seconds of rest when there is nothing to do.
+    counted again. `pause` is the seconds of rest when there is nothing to do. `chores` are done beside: each says how
+    much it did, and rests its seconds when that was nothing.
     """
 
     def __init__(
@@ -69,9 +72,13 @@ class Worker:
         name: str = "",
         batch: int = sweep.BATCH,
         pause: float = 1.0,
+        chores: Sequence[Chore] = (),
     ) -> None:
         self._desk, self._engine, self._sender, self._now = desk, desk.engine, sender, now
         self._base_url, self._worlds, self._batch, self._pause = base_url, worlds, batch, pause
+        self._chores: tuple[Chore, ...] = (
+            (self.sweep_once, pause), (self.post_once, pause), (self._tend, 60.0), *chores,
+        )  # fmt: skip
         self.name = name or f"{os.getpid()}-{os.urandom(6).hex()}"
         self._deferred: dict[str, _Deferred] = {}
         self._alarms: list[asyncio.Event] = []
@@ -87,10 +94,7 @@ class Worker:
         log.info("worker_started")
         async with asyncio.TaskGroup() as tasks:
             # Side by side: a slow address outside must not hold up the clocks.
-            loops = [
-                tasks.create_task(self._repeat(once, pause))
-                for once, pause in ((self.sweep_once, self._pause), (self.post_once, self._pause), (self._tend, 60.0))
-            ]
+            loops = [tasks.create_task(self._repeat(once, pause)) for once, pause in self._chores]
             stopped = tasks.create_task(self._stop_at(stop))
             await asyncio.wait(loops)
             stopped.cancel()
@@ -318,7 +322,9 @@ async def run_worker(settings: Settings, stop: asyncio.Event, now: Callable[[], 
     try:
         await worlds.refresh(engine)
         desk = Desk(engine, FLOW, worlds, settings.ring(), now, settings.seal)
-        await Worker(desk, sender, now, base_url=settings.base_url, worlds=worlds).run(stop)
+        arranging = Arranging(engine, desk.world)
+        chores = ((arranging.arrive, 2.0), (arranging.at_night, 300.0))
+        await Worker(desk, sender, now, base_url=settings.base_url, worlds=worlds, chores=chores).run(stop)
     finally:
         if isinstance(sender, WebhookSender):
             await sender.aclose()

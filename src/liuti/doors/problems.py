@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from liuti.flow.kernel import Refused
 from liuti.store.engine import DatabaseFault
+from liuti.store.sqlite import Closed
 
 LOG = structlog.get_logger()
 TITLES = {
@@ -90,6 +91,11 @@ def install(app: FastAPI) -> None:
     async def gone(_request: Request, _error: Exception) -> Response:
         """Whoever was sending hung up: nothing was decided, nobody hears the answer, and it is no fault to be logged."""
         return Response(status_code=400)
+
+    @app.exception_handler(Closed)
+    async def closing(request: Request, _error: Exception) -> Response:
+        zh, en = "系统正在重启,请稍后用同一幂等键重试。", "Restarting: please repeat with the same Idempotency-Key."
+        return answer(request, Refused("closing", 503, zh, en))
 
     @app.exception_handler(DatabaseFault)
     async def database(request: Request, error: Exception) -> Response:

@@ -31,10 +31,10 @@ def recompute(case: Case) -> None:
     """Move those due times to where today's calendar has them; a direct issue's OVERALL goes with its SOLVE."""
     issue = case.issue
     for timer, due in list(_moving(issue, case.world)):
-        clocks._swap(case, timer, clocks._moved(case, timer, due))
+        clocks.swap(case, timer, clocks.moved(case, timer, due))
         overall = issue.timer(Clock.OVERALL)
         if timer.clock is Clock.SOLVE and issue.lane is Lane.DIRECT and overall is not None:
-            clocks._swap(case, overall, clocks._moved(case, overall, due))
+            clocks.swap(case, overall, clocks.moved(case, overall, due))
 
 
 def _moving(issue: Issue, world: World) -> Iterator[tuple[Timer, datetime]]:
@@ -54,4 +54,4 @@ def _moving(issue: Issue, world: World) -> Iterator[tuple[Timer, datetime]]:
 
 
 def _due(issue: Issue, timer: Timer, world: World) -> datetime:
-    return clocks._counted(issue, timer, world).at + timedelta(days=timer.extended)
+    return clocks.counted(issue, timer, world).at + timedelta(days=timer.extended)

@@ -50,7 +50,7 @@ def _start(case: Case, clock: Clock, unit: str) -> None:
     # One timer a clock and unit, or a strike could not say which of two it means (a unit may be dispatched again).
     for timer in issue.timers:
         if timer.clock is clock and timer.unit == unit and timer.stopped is None:
-            _swap(case, timer, _stopped(timer, case.now))
+            swap(case, timer, _stopped(timer, case.now))
     due, length = _first_due(case, clock)
     warn = _warning(case.world, case.now, due.at, length)
     # By place: nearly every move starts a clock, and keywords cost half as much again.
@@ -90,7 +90,7 @@ def stop(case: Case, clock: Clock, unit: str = "") -> None:
     """Stop the clock (of one unit, if named) if it runs or is paused."""
     for timer in case.issue.timers:
         if timer.clock is clock and timer.stopped is None and (not unit or timer.unit == unit):
-            _swap(case, timer, _stopped(timer, case.now))
+            swap(case, timer, _stopped(timer, case.now))
 
 
 def _stopped(timer: Timer, now: datetime) -> Timer:
@@ -116,13 +116,13 @@ def leave(case: Case, came_from: Step, to: Step) -> None:
     else:
         for timer in case.issue.timers:
             if timer.stopped is None and CLOCK_STEP.get(timer.clock) is came_from:
-                _swap(case, timer, _stopped(timer, now))
+                swap(case, timer, _stopped(timer, now))
     if to in ENDS:
         _change(case.issue, lambda t: replace(t, next=None) if t.red and t.running else t)
     elif came_from in ENDS:
         late = (t for t in case.issue.timers if t.red and t.running and t.next is None)
         for timer in late:
-            _swap(case, timer, replace(timer, next=_next_moment(timer, world, now)))
+            swap(case, timer, replace(timer, next=_next_moment(timer, world, now)))
 
 
 def _paused(timer: Timer, now: datetime) -> Timer:
@@ -193,7 +193,7 @@ def _together(case: Case) -> None:
     """A direct issue is due on one date: OVERALL follows SOLVE though its own rest is counted in calendar days."""
     solve, overall = case.issue.timer(Clock.SOLVE), case.issue.timer(Clock.OVERALL)
     if case.issue.lane is Lane.DIRECT and solve is not None and overall is not None:
-        _swap(case, overall, _moved(case, overall, solve.due))
+        swap(case, overall, moved(case, overall, solve.due))
 
 
 def set_due(case: Case, clock: Clock, due: datetime, days: int = 0) -> None:
@@ -279,7 +279,7 @@ def strike_of(timer: Timer, now: datetime) -> str:
 
 
 def mark_warned(case: Case, timer: Timer) -> None:
-    _swap(case, timer, replace(timer, warned=True, next=timer.due))
+    swap(case, timer, replace(timer, warned=True, next=timer.due))
 
 
 def mark_struck(case: Case, timer: Timer) -> Timer:
@@ -287,7 +287,7 @@ def mark_struck(case: Case, timer: Timer) -> Timer:
     red = replace(timer, warned=True, red=True, struck=timer.struck or case.now, rung=0)
     # At an end an appeal may be late, but there is nobody left to urge: row 45 is for open issues.
     red = replace(red, next=None if case.issue.step in ENDS else _next_moment(red, case.world, case.now))
-    _swap(case, timer, red)
+    swap(case, timer, red)
     return red
 
 
@@ -295,11 +295,11 @@ def climb(case: Case, timer: Timer) -> int:
     """One rung up the ladder: 1 the urge, 2 the order drafted, 3 the interview proposed."""
     up = replace(timer, rung=timer.rung + 1)
     up = replace(up, next=_next_moment(up, case.world, case.now))
-    _swap(case, timer, up)
+    swap(case, timer, up)
     return up.rung
 
 
-def _swap(case: Case, old: Timer, new: Timer) -> None:
+def swap(case: Case, old: Timer, new: Timer) -> None:
     case.issue.timers = tuple([new if t is old else t for t in case.issue.timers])
 
 
@@ -328,7 +328,7 @@ def is_provisional(issue: Issue) -> bool:
 
 def settled(issue: Issue, world: World) -> bool:
     """Whether today's calendar can say more than the one some provisional due time was counted by."""
-    return any(_better(t, _counted(issue, t, world)) for t in issue.timers if t.provisional and t.stopped is None)
+    return any(_better(t, counted(issue, t, world)) for t in issue.timers if t.provisional and t.stopped is None)
 
 
 def _better(timer: Timer, due: Due) -> bool:
@@ -341,15 +341,15 @@ def recompute(case: Case) -> None:
     issue = case.issue
     for timer in issue.timers:
         if timer.provisional and timer.stopped is None:
-            due = _counted(issue, timer, case.world)
+            due = counted(issue, timer, case.world)
             at = due.at + timedelta(days=timer.extended)
-            _swap(case, timer, _moved(case, timer, at, due.provisional))
+            swap(case, timer, moved(case, timer, at, due.provisional))
             overall = issue.timer(Clock.OVERALL)
             if timer.clock is Clock.SOLVE and issue.lane is Lane.DIRECT and overall is not None:
-                _swap(case, overall, _moved(case, overall, at))
+                swap(case, overall, moved(case, overall, at))
 
 
-def _counted(issue: Issue, timer: Timer, world: World) -> Due:
+def counted(issue: Issue, timer: Timer, world: World) -> Due:
     """The due time counted again from the start, pause by pause."""
     if timer.length == "until":
         return Due(timer.due, provisional=False)
@@ -368,7 +368,7 @@ def _after_pauses(timer: Timer, due: Due, unit: Unit, world: World) -> Due:
     return Due(due.at, guessed)
 
 
-def _moved(case: Case, timer: Timer, at: datetime, provisional: bool = False) -> Timer:
+def moved(case: Case, timer: Timer, at: datetime, provisional: bool = False) -> Timer:
     """The timer with that due time; what turns out not to be late yet is red no more, though it stays on record."""
     if at == timer.due or (timer.red and at <= case.now):
         return replace(timer, due=at, provisional=provisional)

@@ -16,7 +16,6 @@ Floats = NDArray[np.float32]
 Longs = NDArray[np.int64]
 
 BATCH = 1024
-PAIR = 1 << 32
 SPACE = 1 << sketch.BITS
 TITLE = 1.0
 """What standing in the title adds to a gram's count."""
@@ -28,17 +27,16 @@ NAMED = 0.5
 """Share of its count that a gram keeps in its text where it names a place: that is judged by itself."""
 ANYWHERE = 0.1
 """What likeness counts for without a common place, beside likeness of places from 0 to 1."""
-ENOUGH = 0.016
+ENOUGH = 0.02
 """Likeness from which two groups are one topic, in texts of `GRAMS` grams of which `GRAMS_PLACE` name places."""
 GRAMS, GRAMS_PLACE = 135.0, 14.4
 STAGES = (24.0, 14.0, 9.0, 6.0, 4.0, 2.6, 1.8, 1.35, 1.0)
 """Likeness asked for from stage to stage, in times of what is enough."""
-PICKED, PICKED_PLACE = 24, 12
+PICKED = 8
 """Grams looked up for every group and stage, about."""
-PAIRS = 6_000_000
-"""Pairs looked at in a stage, about, and of them scored:"""
-SCORED = 1_200_000
-
+PAIRS = 1_500_000
+"""Pairs looked at in a stage, about, unless three neighbours for every gram looked up are more."""
+LAST_LOOKS = 4
 
 @dataclass(frozen=True, slots=True)
 class Topics:
@@ -120,7 +118,7 @@ def rarity(counts: NDArray[np.int64], messages: int) -> Floats:
 
 
 def weighed(batch: Counted, rare: Floats) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """The batch's rows of length 1: of its texts, and of the names of places in them."""
+    """The batch's rows of length 1: of its texts, and of the names of places in them. A text that names none is placed by all its words."""
     gram = (batch.packed & np.uint32(SPACE - 1)).astype(np.int32)
     weight = rare[gram]
     message = np.repeat(np.arange(batch.messages), batch.length)
@@ -130,6 +128,8 @@ def weighed(batch: Counted, rare: Floats) -> tuple[sparse.csr_array, sparse.csr_
     count = log[times] + TITLE * (batch.packed >> np.uint32(23) & np.uint32(1))
     whole = np.where(placed > 0, NAMED * count, count) * weight**RARE
     place = np.where(placed > 0, log[placed] + count - log[times], 0) * weight**RARE_PLACE
+    nowhere = np.bincount(message, place, minlength=batch.messages) == 0
+    place = np.where(nowhere[message], whole, place)
     return _rows(message, gram, whole, batch.messages), _rows(message, gram, place, batch.messages)
 
 
@@ -152,11 +152,10 @@ def enough(grams: float, grams_place: float) -> float:
 
 
 class Gathering:
-    """Groups of messages that become topics: sums of rows, and pairs worth a look with their likeness."""
+    """Groups of messages that become topics: sums of rows, and pairs of groups with their likeness."""
 
     def __init__(self, whole: sparse.csr_array, place: sparse.csr_array, district: sparse.csr_array, signature: NDArray[np.uint32]) -> None:
         n = whole.shape[0]
-        self.enough = enough(whole.nnz / n, place.nnz / n)
         self.whole, self.place, self.district = Rows(whole), Rows(place), Rows(district)
         self.districts = np.asarray(district.sum(axis=1)).ravel()
         self.size = np.ones(n)
@@ -165,76 +164,69 @@ class Gathering:
         self.left = np.zeros(0, dtype=np.int64)
         self.right = np.zeros(0, dtype=np.int64)
         self.likeness = np.zeros(0, dtype=np.float32)
-        self.tried = np.zeros(0, dtype=np.int64)
 
-    def score(self, left: Longs, right: Longs) -> Floats:
-        """Average likeness of their members: of texts, times of places, and nothing where their districts differ."""
+    def score(self, left: Longs, right: Longs, least: float) -> tuple[Longs, Floats]:
+        """Which pairs are at least so like, and how much: the average likeness of their members' texts, times of their places.
+
+        Members that name different districts count as not alike.
+        """
         many = self.size[left] * self.size[right]
-        place = self.place.dot(left, right) / many
+        bound = (ANYWHERE + self.place.dot(left, right) / many) / (1 + ANYWHERE)
         both = self.districts[left] * self.districts[right]
-        differ = np.zeros(len(left))
         at = np.flatnonzero(both)
-        differ[at] = (both[at] - self.district.dot(left[at], right[at])) / many[at]
-        return (self.whole.dot(left, right) / many * (ANYWHERE + place) / (1 + ANYWHERE) * (1 - np.clip(differ, 0, 1))).astype(np.float32)
+        bound[at] *= 1 - np.clip((both[at] - self.district.dot(left[at], right[at])) / many[at], 0, 1)
+        able = np.flatnonzero(bound >= least)
+        likeness = self.whole.dot(left[able], right[able]) / many[able] * bound[able]
+        good = np.flatnonzero(likeness >= least)
+        return able[good], likeness[good].astype(np.float32)
 
-    def live(self) -> Longs:
-        return np.unique(self.group)
+    def compact(self) -> None:
+        """Forget groups that were merged into others."""
+        live, self.group = np.unique(self.group, return_inverse=True)
+        into = np.full(len(self.size), -1)
+        into[live] = np.arange(len(live))
+        for rows in (self.whole, self.place, self.district):
+            rows.matrix = rows.matrix[live]
+        self.districts, self.size, self.signature = self.districts[live], self.size[live], self.signature[live]
+        self.left, self.right = into[self.left], into[self.right]
 
-    def look(self, stage: int) -> None:
-        """New pairs of groups: those that share grams picked for both, weighty ones most likely."""
-        live = self.live()
-        draw = np.random.default_rng(stage).random(SPACE, dtype=np.float32)
-        key, row, value = [], [], []
-        for rows, picked, shift in ((self.whole, PICKED, 0), (self.place, PICKED_PLACE, SPACE)):
-            x = rows.matrix[live]
+    def look(self, turn: int, least: float) -> None:
+        """Find pairs at least so like: they share grams drawn for this turn, weighty ones most likely."""
+        self.compact()
+        draw = np.random.default_rng(turn).random(SPACE, dtype=np.float32)
+        order = self.signature[:, turn % sketch.LANES].astype(np.int64)
+        n = len(self.size)
+        pairs = [self.left * n + self.right]
+        # Texts alone must be this like to reach `least` without a common place.
+        for rows in (self.place, self.whole) if least * (1 + ANYWHERE) < ANYWHERE else (self.place,):
+            x = rows.matrix
             square = x.data * x.data
-            r = np.repeat(np.arange(len(live)), np.diff(x.indptr))
-            total = np.bincount(r, square, minlength=len(live))
-            at = np.flatnonzero(draw[x.indices] * total[r] < picked * square)
-            key.append(x.indices[at].astype(np.int64) + shift)
-            row.append(r[at])
-            value.append(x.data[at] / np.sqrt(total[r[at]]))
-        k, r, v = np.concatenate(key), np.concatenate(row), np.concatenate(value)
-        width = int(np.clip(PAIRS // max(len(k), 1), 2, 512))
-        a, b = sketch.pairs_in_lists(k, r, self.signature[live[r], stage % sketch.LANES].astype(np.int64), width)
-        self._add(live, r[a], r[b], v[a] * v[b])
+            row = np.repeat(np.arange(n), np.diff(x.indptr))
+            total = np.bincount(row, square, minlength=n)
+            at = np.flatnonzero(draw[x.indices] * total[row] < PICKED * square)
+            key, row = x.indices[at].astype(np.int64), row[at]
+            width = int(np.clip(PAIRS // max(len(at), 1), 3, 64))
+            a, b = sketch.pairs_in_lists(key, row, order[row], width)
+            pairs.append(np.minimum(row[a], row[b]) * n + np.maximum(row[a], row[b]))
+        self._take(np.unique(np.concatenate(pairs)), n, least / 2)
 
-    def _add(self, live: Longs, a: Longs, b: Longs, share: Floats) -> None:
-        pair, which = np.unique(np.minimum(a, b) * len(live) + np.maximum(a, b), return_inverse=True)
-        share = np.bincount(which, share, minlength=len(pair))
-        a, b = np.divmod(pair, len(live))
-        keep = np.zeros(len(pair), dtype=np.bool_)
-        each = int(np.clip(SCORED // max(len(live), 1), 8, 64))
-        for side in (a, b):
-            by = np.lexsort((-share, side))
-            start = np.flatnonzero(np.diff(side[by], prepend=-1))
-            rank = np.arange(len(by)) - np.repeat(start, np.diff(start, append=len(by)))
-            keep[by[rank < each]] = True
-        left, right = live[a[keep]], live[b[keep]]
-        new = left * PAIR + right
-        new = np.setdiff1d(new, self.tried, assume_unique=True)
-        self.tried = np.concatenate([self.tried, new])
-        left, right = np.divmod(new, PAIR)
-        self._keep(
-            np.concatenate([self.left, left]), np.concatenate([self.right, right]), np.concatenate([self.likeness, self.score(left, right)])
-        )
+    def _take(self, pairs: Longs, base: int, least: float) -> None:
+        left, right = np.divmod(pairs, base)
+        at, self.likeness = self.score(left, right, least)
+        self.left, self.right = left[at], right[at]
 
-    def _keep(self, left: Longs, right: Longs, likeness: Floats) -> None:
-        at = np.flatnonzero(likeness >= self.enough / 2)
-        self.left, self.right, self.likeness = left[at], right[at], likeness[at]
-
-    def _mutual(self, enough: float) -> Longs:
-        """Pairs that are each other's nearest."""
-        at = np.flatnonzero(self.likeness >= enough)
+    def _mutual(self, least: float) -> Longs:
+        """Pairs at least so like that are each other's nearest."""
+        at = np.flatnonzero(self.likeness >= least)
         at = at[np.lexsort((-self.right[at], -self.left[at], self.likeness[at]))]
         nearest = np.full(len(self.size), -1)
         # Pairs stand from the least like to the most: the last one written for a group is with its nearest.
         nearest[np.stack([self.left[at], self.right[at]], axis=1).ravel()] = np.repeat(at, 2)
         return at[(nearest[self.left[at]] == at) & (nearest[self.right[at]] == at)]
 
-    def merge(self, enough: float) -> int:
-        """Join all pairs that are each other's nearest and like enough; how many that were."""
-        chosen = self._mutual(enough)
+    def merge(self, least: float) -> int:
+        """Join all pairs that are each other's nearest and like enough; how many that were. Only what changed is scored anew."""
+        chosen = self._mutual(least)
         if not len(chosen):
             return 0
         one, other = self.left[chosen], self.right[chosen]
@@ -242,7 +234,23 @@ class Gathering:
         into = np.arange(n + k)
         into[one] = into[other] = n + np.arange(k)
         self.group = into[self.group]
-        sums = sparse.csr_array((np.ones(2 * k, dtype=np.float32), np.stack([one, other], axis=1).ravel(), np.arange(0, 2 * k + 1, 2)), shape=(k, n))
+        self._grow(one, other)
+        a, b = into[self.left], into[self.right]
+        a, b = np.minimum(a, b), np.maximum(a, b)
+        still = np.flatnonzero(b < n)
+        moved = np.flatnonzero((b >= n) & (a != b))
+        pairs = np.unique(a[moved] * (n + k) + b[moved])
+        a, b, likeness = a[still], b[still], self.likeness[still]
+        self._take(pairs, n + k, least / 2)
+        self.left, self.right = np.concatenate([a, self.left]), np.concatenate([b, self.right])
+        self.likeness = np.concatenate([likeness, self.likeness])
+        return k
+
+    def _grow(self, one: Longs, other: Longs) -> None:
+        """Add the groups that these pairs of groups become."""
+        k = len(one)
+        both = np.stack([one, other], axis=1).ravel()
+        sums = sparse.csr_array((np.ones(2 * k, dtype=np.float32), both, np.arange(0, 2 * k + 1, 2)), shape=(k, len(self.size)))
         for rows in (self.whole, self.place, self.district):
             grown = sums @ rows.matrix
             grown.sort_indices()
@@ -250,15 +258,6 @@ class Gathering:
         self.size = np.append(self.size, self.size[one] + self.size[other])
         self.districts = np.append(self.districts, self.districts[one] + self.districts[other])
         self.signature = np.concatenate([self.signature, np.minimum(self.signature[one], self.signature[other])])
-        a, b = into[self.left], into[self.right]
-        a, b, kept = np.minimum(a, b), np.maximum(a, b), self.likeness
-        moved = b >= n
-        pair = np.unique(a[moved & (a != b)] * PAIR + b[moved & (a != b)])
-        self.tried = np.concatenate([self.tried, pair])
-        c, d = np.divmod(pair, PAIR)
-        still = ~moved & (a != b)
-        self._keep(np.concatenate([a[still], c]), np.concatenate([b[still], d]), np.concatenate([kept[still], self.score(c, d)]))
-        return k
 
 
 def find(titles: Sequence[str], bodies: Sequence[str], *, progress: Progress | None = None) -> Topics:
@@ -292,19 +291,42 @@ def gathered(counted: Sequence[Counted], *, progress: Progress | None = None) ->
     place = sparse.vstack([p for _, p in pairs], format="csr")[order]
     signature = np.concatenate([batch.signature for batch in counted])[order]
     gathering = Gathering(whole, place, _districts(counted)[order], signature)
-    for stage, times in enumerate(STAGES):
-        gathering.look(stage)
-        while gathering.merge(times * gathering.enough):
-            pass
+    bar = enough(*_lengths(counted, rare))
+    for turn, times in enumerate((*STAGES, *[1.0] * LAST_LOOKS)):
+        if times * bar < 1:
+            gathering.look(turn, times * bar)
+            while gathering.merge(times * bar):
+                pass
         if progress:
-            progress(n + 2 * n * (stage + 1) // len(STAGES), 3 * n)
-    group = np.empty(n, dtype=np.int64)
+            progress(n + 2 * n * (turn + 1) // (len(STAGES) + LAST_LOOKS), 3 * n)
+    gathering.compact()
+    group, near = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.float32)
     group[order] = gathering.group
-    near = np.empty(n, dtype=np.float32)
-    centre = gathering.group
-    length = np.sqrt(np.asarray(gathering.whole.matrix.multiply(gathering.whole.matrix).sum(axis=1)).ravel())
-    near[order] = gathering.whole.dot(np.arange(n), centre) / np.maximum(length[centre], 1e-9)
+    near[order] = _nearness(whole, gathering)
     return Topics(numbered(group), np.clip(near, 0, 1))
+
+
+def _nearness(whole: sparse.csr_array, gathering: Gathering) -> Floats:
+    """Likeness of each message's text to the sum of its group."""
+    sums = gathering.whole.matrix
+    length = np.sqrt(np.asarray(sums.multiply(sums).sum(axis=1)).ravel())
+    out = np.empty(len(gathering.group), dtype=np.float32)
+    for at in range(0, len(out), 16384):
+        group = gathering.group[at : at + 16384]
+        out[at : at + 16384] = whole[at : at + 16384].multiply(sums[group]).sum(axis=1) / np.maximum(length[group], 1e-9)
+    return out
+
+
+def _lengths(counted: Sequence[Counted], rare: Floats) -> tuple[float, float]:
+    """Grams of a message on average, and grams that name places of a message that names any."""
+    grams = named = naming = 0
+    for batch in counted:
+        known = rare[batch.packed & np.uint32(SPACE - 1)] > 0
+        place = known & (batch.packed >> np.uint32(24) > 0)
+        grams += int(known.sum())
+        named += int(place.sum())
+        naming += len(np.unique(np.repeat(np.arange(batch.messages), batch.length)[place]))
+    return grams / max(sum(batch.messages for batch in counted), 1), named / max(naming, 1)
 
 
 def numbered(group: Longs) -> NDArray[np.int32]:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
-from liuti.store.sqlite import Sqlite
+from liuti.store.sqlite import Closed, Sqlite
 
 T = TypeVar("T")
 
@@ -157,7 +157,7 @@ class _Postgres:
 
     async def _run(self, engine: CoreEngine, fn: Callable[[Connection], T]) -> T:
         if self._closed:
-            raise RuntimeError("this engine is closed")
+            raise Closed("this engine is closed")
         self._running += 1
         try:
             return await _with_new_tries(engine, fn)

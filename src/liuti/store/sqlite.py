@@ -29,6 +29,10 @@ LOCK_PATIENCE = 30.0
 """Seconds a SQLite writer waits for another process to let go of the file before its callers get the error."""
 
 
+class Closed(RuntimeError):  # noqa: N818 - a state, said to whoever comes too late
+    """Work for an engine that is closed or closing: nothing of it was begun."""
+
+
 class _Seat(sqlite3.Connection):
     """A connection whose commit and rollback end one caller's savepoint, never the transaction of the group."""
 
@@ -98,7 +102,7 @@ class Sqlite:
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
         if self._closed:
-            raise RuntimeError("this engine is closed")
+            raise Closed("this engine is closed")
         return await asyncio.get_running_loop().run_in_executor(self._readers, _on_a_snapshot, self._reads, fn)
 
     ask = read
@@ -113,7 +117,7 @@ class Sqlite:
         # The gate keeps a write from slipping in behind the closing word, where nobody would ever answer it.
         with self._gate:
             if self._closed:
-                raise RuntimeError("this engine is closed")
+                raise Closed("this engine is closed")
             self._closed = write is None
             self._queue.put(write)
 

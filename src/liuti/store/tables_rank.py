@@ -27,6 +27,14 @@ topic_members = Table(
 Index("ix_topic_members_topic", topic_members.c.topic_id, topic_members.c.issue_id)
 Index("ix_topic_members_at", topic_members.c.at, topic_members.c.issue_id)
 
+# Work that is done once in a while by whichever worker comes first.
+chores = Table(
+    "chores",
+    META,
+    Column("name", String(32), primary_key=True),
+    Column("at", Moment, nullable=False),
+)
+
 rounds = Table(
     "rounds",
     META,
