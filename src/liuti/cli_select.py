@@ -160,6 +160,7 @@ def rank(
         str | None, typer.Option(help="of the file: id=…,title=…,text=…,reported_at=…,user=…,community=…")
     ] = None,
     model: Annotated[Path | None, typer.Option(help="guess categories of the file by this model")] = None,
+    labels: Annotated[str, typer.Option(help="the model's labels as the policy's: 环境保护=environment,…")] = "",
     verified: Annotated[bool, typer.Option(help="the users of the file are verified households")] = False,
     as_of: Annotated[str | None, typer.Option(metavar="MOMENT", help="2026-03-01 or 2026-03-01T09:00+08:00")] = None,
     top: Annotated[int, typer.Option(min=1, max=500, help="lines shown")] = 20,
@@ -171,8 +172,9 @@ def rank(
 ) -> None:
     """Score what waits to be selected and say why; nothing is written to the database."""
     from liuti import report as pages
-    from liuti import selection
+    from liuti import selection, selection_ranking
     from liuti import selection_files as files
+    from liuti.importer import parse_map
 
     asked, now = selection.Asked(slots, top, texts=report is not None), datetime.now(UTC)
     with in_words():
@@ -186,21 +188,28 @@ def rank(
             with bar() as progress:
                 given = files.source(file, columns, rule.hours.zone, now, until)
                 learned = files.model_at(model) if model is not None else None
-                found = selection.rank_file(given, rule, asked, progress, learned, verified=verified)
+                guide = selection_ranking.Guide(rule, learned, parse_map(labels), verified)
+                found = selection_ranking.rank(given, guide, asked, progress)
         if report is not None:
             pages.write(found, report)
     OUT.print(_ranking(found))
     for zh, en in found.notes:
         said(zh, en)
-    said(f"{found.messages} 条留言,{found.topics} 个议题,可推荐 {found.recommendable} 个;截至 {found.as_of:%Y-%m-%d %H:%M} UTC",
-         f"{found.messages} messages, {found.topics} topics, {found.recommendable} recommendable")  # fmt: skip
+    said(f"{found.voices} 人次反映,{found.topics} 个议题,可推荐 {found.recommendable} 个;截至 {_local(found.as_of, found.zone)}",
+         f"{found.voices} voices, {found.topics} topics, {found.recommendable} recommendable")  # fmt: skip
     if report is not None:
         said(f"报告已写入 {report}", f"the report: {report}")
 
 
+def _local(at: datetime, zone: str) -> str:
+    from zoneinfo import ZoneInfo
+
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+
+
 def _ranking(found: Report) -> Table:
     shown = Table(
-        "位", "总分", "小切口", "影响大", "能办成", "普遍受益", "待核", "留言", "题与最强理由 title, strongest reason"
+        "位", "总分", "小切口", "影响大", "能办成", "普遍受益", "待核", "人次", "题与最强理由 title, strongest reason"
     )
     for column in shown.columns[:8]:
         column.justify, column.no_wrap = "right", True
@@ -255,8 +264,8 @@ def rounds_open(slots: Annotated[int, typer.Option()], by: By, database_url: Url
 
     with in_words():
         opened = selection.open_round(database(database_url), by, slots, _hand())
-    said(f"第 {opened.number} 轮已开,{opened.lines} 题,推荐 {opened.recommended} 题",
-         f"round {opened.number} is open: {opened.lines} matters, {opened.recommended} recommended")  # fmt: skip
+    said(f"第 {opened.number} 轮已开,{opened.scored} 题,可推荐 {opened.recommendable} 题,入选 {opened.recommended} 题",
+         f"round {opened.number} is open: {opened.scored} matters, {opened.recommendable} recommendable, {opened.recommended} recommended")  # fmt: skip
 
 
 @rounds.command("show")

@@ -26,6 +26,8 @@ MONTHS = 24
 """Months of growth that are drawn, up to the moment of the score; what came before is told as a number."""
 AREAS = 6
 """Communities with a bar of their own; the others share one."""
+FEW = 3
+"""Messages before one of them can be the most typical."""
 MESSAGES = 60
 """Messages of a matter that are printed: the earliest and the latest, half and half, when there are more."""
 LETTERS = 1_200
@@ -51,7 +53,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """Who and what stands behind a matter: how many messages, by area the fullest first, and themselves if wanted."""
+    """Who and what stands behind a matter: how many voices, messages by area, and the messages themselves if wanted."""
 
     size: int
     category: str = ""
@@ -72,7 +74,7 @@ class Matter:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The top of a ranking and what it was chosen from. `largest`: what is not in it, though much was written about it;
+    """The top of a ranking and what it was chosen from. `largest`: what is not in it, though many raised it;
     `by_area`: in Chinese and English, what an area is here."""
 
     source: str
@@ -81,7 +83,7 @@ class Report:
     policy: int
     formula: int
     slots: int
-    messages: int
+    voices: int
     topics: int
     recommendable: int
     matters: Sequence[Matter]
@@ -113,6 +115,7 @@ class Card(NamedTuple):
     growth: Growth
     areas: tuple[Bar, ...]
     printed: Printed
+    typical: str
 
 
 class Printed(NamedTuple):
@@ -125,24 +128,30 @@ def html(report: Report) -> str:
     script = (PIECES / "unfold.js").read_text("utf-8")
     zone = ZoneInfo(report.zone)
     months = _months(report, zone)
-    every = (*report.matters, *report.largest)
-    most = max((n for one in every for n in _counted(one, zone, months).values()), default=0)
 
-    def card(at: int, one: Matter, badge: str) -> Card:
-        behind = one.behind
-        return Card(
-            f"m{at}", badge, one, _growth(one, zone, months, most), _areas(behind.areas), _printed(behind.messages)
-        )
+    def most(of: Sequence[Matter]) -> int:
+        return max((n for one in of for n in _counted(one, zone, months).values()), default=0)
 
-    listed = [card(at, one, str(at)) for at, one in enumerate(report.matters, 1)]
-    largest = [card(at, one, str(one.place.by_total or "–")) for at, one in enumerate(report.largest, len(listed) + 1)]
+    def card(at: int, one: Matter, badge: str, most: int) -> Card:
+        behind, grown = one.behind, _growth(one, zone, months, most)
+        return Card(f"m{at}", badge, one, grown, _areas(behind.areas), _printed(behind.messages), _typical(one))
+
+    tops = most(report.matters), most(report.largest)
+    listed = [card(at, one, str(at), tops[0]) for at, one in enumerate(report.matters, 1)]
+    largest = [
+        card(at, one, str(one.place.by_total or "–"), tops[1]) for at, one in enumerate(report.largest, len(listed) + 1)
+    ]
     return _pieces().get_template("page.html").render(
-        report=report, listed=listed, largest=largest, drawn=[one for one in (*listed, *largest) if one.matter.behind.size > 1],
-        local=lambda at: at.astimezone(zone), months=months, most=most, names=NAMES, criteria=CRITERIA,
+        report=report, listed=listed, largest=largest, drawn=list(zip((_several(listed), _several(largest)), tops, strict=True)),
+        local=lambda at: at.astimezone(zone), months=months, names=NAMES, criteria=CRITERIA,
         factor_zh=FACTOR_ZH, origin_zh=ORIGIN_ZH, full=_full(report.matters),
         style=(PIECES / "report.css").read_text("utf-8"), script=script,
         script_digest=base64.b64encode(sha256(script.encode()).digest()).decode(),
     )  # fmt: skip
+
+
+def _several(cards: Sequence[Card]) -> list[Card]:
+    return [one for one in cards if len(one.matter.behind.messages) > 1]
 
 
 def write(report: Report, path: Path) -> None:
@@ -242,6 +251,13 @@ def _areas(found: Iterable[tuple[str, int]]) -> tuple[Bar, ...]:
         shown = [*shown, (f"其余 {len(others)} 处 others", sum(n for _, n in others))]
     most = max((n for _, n in shown), default=1)
     return tuple(Bar(name, n, 100 * n / most) for name, n in shown)
+
+
+def _typical(matter: Matter) -> str:
+    """The title of the message most like all of them, where it is not the matter's: the earliest may be a side issue."""
+    known = [(one.near, one.title) for one in matter.behind.messages if one.near is not None and one.title]
+    title = max(known, key=lambda one: one[0])[1] if len(known) >= FEW else ""
+    return title if title != matter.score.title else ""
 
 
 def _printed(messages: Sequence[Message]) -> Printed:

@@ -1,8 +1,7 @@
-"""What the data team's commands do: rank what waits, in the database or in a file, and keep the rounds of the panel."""
+"""What the analyst's commands do in the database: rank what waits there, and keep the rounds of the panel."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,28 +12,23 @@ from liuti.flow.issue import Issue
 from liuti.flow.kernel import Refused, not_yours
 from liuti.flow.words import Role
 from liuti.policy import Policy
-from liuti.rank import panel, words
-from liuti.rank.categories import Model
-from liuti.rank.factors import Category, Subject
-from liuti.rank.score import FORMULA, Score, Voice, Watch, households, score
+from liuti.rank import panel
+from liuti.rank.score import FORMULA, Score, score
 from liuti.report import Behind, Matter, Message, Report
-from liuti.selection_files import Found, Progress, Row, Source, find
 from liuti.settings import Settings
 from liuti.store import people, read, rounds, topics
 from liuti.store.audit import By, note
 from liuti.store.engine import Blocking
-from liuti.store.subjects import COUNTS, subjects
+from liuti.store.subjects import COUNTS, Waiting, gather, seen
 from liuti.store.world import load_world
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-SURE = 0.5
-"""A suggested category counts from this confidence on."""
 WAITING = {step.value for step in COUNTS}
 MOST_SLOTS = 200
 LARGEST = 6
-"""Topics beyond the list that are shown because most was written about them."""
+"""Topics beyond the list that are shown because most people raised them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +40,7 @@ class Asked:
     texts: bool
 
 
-def _listed(
+def listed(
     scores: Iterable[Score], sizes: Mapping[str, int], policy: Policy, asked: Asked,
     told: Callable[[Sequence[str]], Mapping[str, Behind]],
 ) -> dict[str, Any]:  # fmt: skip
@@ -75,42 +69,47 @@ def _listed(
 
 def rank(settings: Settings, asked: Asked, now: datetime, as_of: datetime | None = None) -> Report:
     """The score of every matter that waits at `select`, as of a moment; nothing is written."""
-    ranking = partial(_rank, words_=settings.policy_words(), asked=asked, as_of=as_of or now)
+    moment = as_of or now
     with Blocking(settings.database_url) as engine:
-        return engine.read(ranking)
+        waiting, policy = engine.read(partial(_waiting, words=settings.policy_words(), as_of=moment))
+        # Scoring thousands of matters takes seconds: no transaction stays open for so long.
+        weights, rule = policy.score.weights.model_dump(), policy.score
+        found = [score(one, weights, policy.version, rule.unknown_most) for one in seen(waiting)]
+        heard = {one.id: int(next(f for f in one.factors if f.name == "households").raw["voices"]) for one in found}
+
+        def told(ids: Sequence[str]) -> Mapping[str, Behind]:
+            return engine.read(partial(_told, policy=policy, heard={one: heard[one] for one in ids}, texts=asked.texts))
+
+        return Report(
+            source="数据库 database", as_of=moment, voices=sum(heard.values()), by_area=("按网格", "by grid"),
+            **listed(found, heard, policy, asked, told),
+        )  # fmt: skip
 
 
-def _rank(conn: Connection, words_: str | None, asked: Asked, as_of: datetime) -> Report:
-    policy = load_world(conn, words_).policy
-    weights, rule = policy.score.weights.model_dump(), policy.score
-    found = [score(one, weights, policy.version, rule.unknown_most) for one in subjects(conn, policy, as_of)]
-    heard = {one.id: int(next(f for f in one.factors if f.name == "households").raw["voices"]) for one in found}
+def _waiting(conn: Connection, words: str | None, as_of: datetime) -> tuple[Waiting, Policy]:
+    policy = load_world(conn, words).policy
+    return gather(conn, policy, as_of), policy
 
-    def told(ids: Sequence[str]) -> Mapping[str, Behind]:
-        return {one: _behind(conn, policy, one, heard[one], texts=asked.texts) for one in ids}
 
-    return Report(
-        source="数据库 database", as_of=as_of, messages=sum(heard.values()), by_area=("按网格", "by grid"),
-        **_listed(found, heard, policy, asked, told),
-    )  # fmt: skip
+def _told(conn: Connection, policy: Policy, heard: Mapping[str, int], *, texts: bool) -> Mapping[str, Behind]:
+    return {issue: _behind(conn, policy, issue, n, texts=texts) for issue, n in heard.items()}
 
 
 def _behind(conn: Connection, policy: Policy, issue: str, heard: int, *, texts: bool) -> Behind:
-    """The issues of its topic that still wait, and the place each is at."""
+    """The issues of its topic that still wait, and where the topic was raised."""
     found = read.find(conn, issue)
-    assert found is not None, "it was scored in this same reading"
+    assert found is not None, "no issue is ever deleted"
     row = policy.categories.get(found.issue.category)
     category = row.zh if row is not None else found.issue.category
     if not texts:
         return Behind(heard, category)
     messages = [_message(found.issue, found.row["title"], found.row["body"])]
-    places = Counter([found.issue.grid] if found.issue.grid else [])
+    areas: Mapping[str, int] = {}
     if (topic := topics.topic_of(conn, issue)) is not None:
         members = [one for one in _members(conn, topic) if one[0].step.value in WAITING]
         messages = [_message(one, row["title"], row["body"], row["similarity"]) for one, row in members]
-        names = topics.spread(conn, topic)
-        places = Counter(names) if names else Counter(one.grid for one, _ in members if one.grid)
-    return Behind(heard, category, tuple(places.most_common()), tuple(messages))
+        areas = topics.spread(conn, topic)
+    return Behind(heard, category, tuple(areas.items()), tuple(messages))
 
 
 def _members(conn: Connection, topic: str) -> Iterable[tuple[Issue, Mapping[str, Any]]]:
@@ -122,115 +121,6 @@ def _members(conn: Connection, topic: str) -> Iterable[tuple[Issue, Mapping[str,
 
 def _message(issue: Issue, title: str, body: str, near: float | None = None) -> Message:
     return Message(issue.id, title, body, issue.reported or issue.submitted, near)
-
-
-# --- a file ----------------------------------------------------------------------------------------------------------
-
-
-def rank_file(
-    given: Source,
-    policy: Policy,
-    asked: Asked,
-    progress: Progress,
-    model: Model | None = None,
-    *,
-    verified: bool = False,
-) -> Report:
-    """One subject a topic of the file, by its earliest message; each user is a household, known if `verified`.
-
-    As of `given.until`; without it as of the latest message, and without any times as of now. The file is read once for
-    the topics, once for the words of the earliest, and once more for what is shown.
-    """
-    found = find(given, progress, whole=True)
-    as_of = given.until or max((at for at in found.moments if at is not None), default=given.now)
-    together: dict[int, list[int]] = defaultdict(list)
-    for n, topic in enumerate(found.topic):
-        together[topic].append(n)
-    matters = {min(of, key=lambda n: (found.moments[n] or as_of, n)): of for of in together.values()}
-    scores, labels = [], dict[str, str]()
-    weights, rule = policy.score.weights.model_dump(), policy.score
-    for n, row in enumerate(given.rows(progress, "评分 scoring")):
-        if (of := matters.get(n)) is not None:
-            category = _category(policy, row, model)
-            labels[str(n)] = category.zh or category.code if category is not None else ""
-            subject = _subject(given, policy, found, as_of, (n, row, of), category, verified=verified)
-            scores.append(score(subject, weights, policy.version, rule.unknown_most))
-
-    def told(ids: Sequence[str]) -> Mapping[str, Behind]:
-        return _told(given, found, {one: matters[int(one)] for one in ids}, labels, progress, texts=asked.texts)
-
-    sizes = {str(n): len(of) for n, of in matters.items()}
-    return Report(
-        source=given.path.name, as_of=as_of, messages=len(found.ids), by_area=_by_area(given), notes=_notes(given, found),
-        **_listed(scores, sizes, policy, asked, told),
-    )  # fmt: skip
-
-
-def _subject(
-    given: Source, policy: Policy, found: Found, as_of: datetime, lead: tuple[int, Row, Sequence[int]],
-    category: Category | None, *, verified: bool,
-) -> Subject:  # fmt: skip
-    n, row, of = lead
-    counted = "community" in given.places
-    rule = policy.score
-    watch = Watch(same_text_accounts=rule.same_text_accounts, same_text_hours=rule.same_text_hours)
-    voices = [
-        Voice(
-            account=found.users[one] or f"row {one}", at=found.moments[one] or as_of, household=found.users[one],
-            verified=verified, text_digest=found.digests[one],
-        )
-        for one in of
-    ]  # fmt: skip
-    return Subject(
-        id=str(n), title=row.title or row.text[:60], said=words.read(row.title, row.text),
-        first_proposed=row.at or as_of, as_of=as_of, crowd=households(voices, as_of, watch=watch), category=category,
-        communities=len({found.areas[one] for one in of} - {""}) or None if counted else None,
-        communities_total=len(set(found.areas) - {""}) or None if counted else None,
-    )  # fmt: skip
-
-
-def _category(policy: Policy, row: Row, model: Model | None) -> Category | None:
-    """What the file says, else what the model is sure of; a label the policy's table lacks is a name without values."""
-    label, guessed = row.category, False
-    if not label and model is not None and (best := model.suggest(row.title, row.text, 1)):
-        label, guessed = (best[0].category, True) if best[0].confidence >= SURE else ("", False)
-    if not label:
-        return None
-    for code, kept in policy.categories.items():
-        if label.lower() in (code, kept.zh, kept.en.lower()):
-            return Category(
-                code=code, zh=kept.zh, en=kept.en, severity=kept.severity, units=kept.units, remit=kept.remit,
-                money=kept.money, non_exclusive=kept.non_exclusive, guessed=guessed,
-            )  # fmt: skip
-    return Category(code=label, guessed=guessed)
-
-
-def _told(
-    given: Source, found: Found, shown: Mapping[str, Sequence[int]], labels: Mapping[str, str], progress: Progress,
-    *, texts: bool,
-) -> Mapping[str, Behind]:  # fmt: skip
-    whose = {n: name for name, of in shown.items() for n in of} if texts else {}
-    said: dict[str, list[Message]] = defaultdict(list)
-    for n, row in enumerate(given.rows(progress, "取原文 fetching") if whose else ()):
-        if n in whose:
-            said[whose[n]].append(Message(str(row.id), row.title, row.text, row.at, found.near[n]))
-    areas = {name: Counter(found.areas[n] for n in of if found.areas[n]).most_common() for name, of in shown.items()}
-    return {name: Behind(len(of), labels[name], areas[name], said[name]) for name, of in shown.items()}
-
-
-def _by_area(given: Source) -> tuple[str, str]:
-    if "community" in given.places:
-        return "按文件中的社区列", "by the file's column of communities"
-    return "文件没有社区列,按标题提到的区县", "the file has no communities: by the district a title names"
-
-
-def _notes(given: Source, found: Found) -> list[tuple[str, str]]:
-    told = []
-    if "user" not in given.places:
-        told.append(("文件没有用户列,每条留言各算一户。", "No column of users: each message counts as a household."))
-    if found.late:
-        told.append((f"{found.late} 条留言的时间无法采信。", f"{found.late} messages have a time that is none."))
-    return told
 
 
 # --- rounds ----------------------------------------------------------------------------------------------------------
@@ -247,15 +137,19 @@ def open_round(settings: Settings, login: str, slots: int, hand: By) -> rounds.O
     if not 1 <= slots <= MOST_SLOTS:
         raise Refused("bad_form", 422, f"名额须为 1 至 {MOST_SLOTS}。", f"Slots are 1 to {MOST_SLOTS}.", "slots")
 
-    def work(conn: Connection) -> rounds.Opened:
-        by = _person(conn, login, Role.ANALYST)
-        policy = load_world(conn, settings.policy_words()).policy
-        opened = rounds.open_round(conn, policy, by, slots, hand.at)
+    def waiting(conn: Connection) -> tuple[str, Waiting, Policy]:
+        rounds.refuse_if_open(conn)
+        return _person(conn, login, Role.ANALYST), *_waiting(conn, settings.policy_words(), hand.at)
+
+    def keep(conn: Connection, by: str, prepared: rounds.Prepared) -> rounds.Opened:
+        opened = rounds.keep(conn, prepared, by, hand.at)
         note(conn, hand, "open_round", opened.id, None, {"number": opened.number, "slots": slots, "for": by})
         return opened
 
     with Blocking(settings.database_url) as engine:
-        return engine.write(work)
+        by, found, policy = engine.read(waiting)
+        prepared = rounds.prepare(seen(found), policy, slots, hand.at)
+        return engine.write(partial(keep, by=by, prepared=prepared))
 
 
 def close_round(settings: Settings, name: str, login: str, hand: By) -> int:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from liuti.flow.kernel import Refused
 from liuti.importer import FIELDS as IMPORTED
 from liuti.importer import ROUNDED, moment, parse_map
-from liuti.rank import categories, topics
+from liuti.rank import categories, sketch, topics
 from liuti.rank.categories import Model, Trial
 from liuti.sheets import SheetUnfit, opened, text_of
 from liuti.sheets_out import replaced, writer
@@ -168,12 +168,12 @@ def find(given: Source, progress: Progress, *, whole: bool = False) -> Found:
             _keep(found, row)
         titles.append(row.title)
         bodies.append(row.text)
-        if len(titles) == topics.BATCH:
-            counted.append(topics.prepare(titles, bodies))
+        if len(titles) == sketch.BATCH:
+            counted.append(sketch.prepare(titles, bodies))
             titles, bodies = [], []
     if titles:
-        counted.append(topics.prepare(titles, bodies))
-    done = topics.gathered(counted, progress=lambda at, of: progress("归并 gathering", at, of))
+        counted.append(sketch.prepare(titles, bodies))
+    done = topics.gathered(counted, progress=lambda at, of: progress("归并 gathering", 100 * at // of, 100))
     found.topic, found.near = done.topic.tolist(), [round(near, 4) for near in done.similarity.tolist()]
     return found
 

@@ -93,8 +93,7 @@ def _xlsx(path: Path, columns: Columns) -> None:
             packed.writestr(zipfile.ZipInfo(name), _DECLARED + words)
         with packed.open(_deflated("xl/worksheets/sheet1.xml"), "w") as sheet:
             sheet.write(f'{_DECLARED}<worksheet xmlns="{_MAIN}"><sheetData>'.encode())
-            for row in (tuple(columns), *()):
-                sheet.write(_line(row))
+            sheet.write(_line(tuple(columns)))
             for row in rows:
                 sheet.write(_line(row))
             sheet.write(b"</sheetData></worksheet>")

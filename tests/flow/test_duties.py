@@ -74,7 +74,7 @@ def planned_by(person: str) -> Callable[[], Story]:
 def scored_by(person: str) -> Callable[[], Story]:
     def story() -> Story:
         made = at(Step.SELECT)
-        made.facts["standing"] = Standing("r-1", person, "0" * 64, 61.5, 1)
+        made.facts = {"standing": Standing("r-1", person, "0" * 64, 61.5, 1, 1, 5, made.now)}
         return made
 
     return story

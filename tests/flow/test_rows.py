@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -38,8 +38,16 @@ from tests.flow.cast import (
     voted,
 )
 
+
+def voted_on(standing: Standing) -> Story:
+    """The panel voted on that score, which the analyst ran."""
+    story = at(Step.SELECT)
+    story.facts = {"standing": altered(standing, by="analyst")}
+    return voted(story)
+
+
 Setup = Callable[[], Story]
-STANDING = Standing("r-1", "panel", "1" * 64, 61.5, 1)
+STANDING = Standing("r-1", "panel", "1" * 64, 61.5, 1, 1, 5, datetime(2026, 1, 1, tzinfo=UTC))
 """The latest round, which the panel member "panel" ran."""
 
 
@@ -74,7 +82,7 @@ class Row:
     def try_it(self, story: Story, bad: Bad | None = None) -> None:
         """The act with all its grants; with one thing wrong, if so said."""
         wrong = bad if bad is not None else Bad("")
-        story.facts = wrong.facts
+        story.facts = {**story.facts, **wrong.facts}
         story.act(wrong.who or self.who, self.name, good(story, self.name) | self.form | wrong.form)
         for number, granter in enumerate(self.grants, 1):
             last = number == len(self.grants)
@@ -360,12 +368,18 @@ ROWS = (
     )),
     Row("adjust", here(Step.SELECT), "panel", Step.SELECT, grants=("panel_1",), bad=(
         Bad("coded_reason", {"reason": "太短"}), Bad("coded_reason", {"code": "because"}),
+        Bad("round_takes_changes", facts={"standing": altered(STANDING, closed=True)}),
+        Bad("change_has_its_place", {"to_rank": 6}, facts={"standing": STANDING}),
+        Bad("change_has_its_place", {"what": "swap", "other": "i-9"}, facts={"standing": STANDING}),
     )),
     Row("publish", lambda: voted(at(Step.SELECT)), "panel", Step.CLAIM, (
         Bad("majority_of_votes", story=here(Step.SELECT)), Bad("gates_signed", story=livelihood),
         Bad("reason_if_not_recommended", {"recommended": False, "reason": ""}),
-        Bad("reason_if_not_recommended", {"reason": ""}, facts={"standing": altered(STANDING, rank=None)}),
-        Bad("snapshot_is_the_latest", {"snapshot": {"round": "r-0", "digest": "0" * 64}}, facts={"standing": STANDING}),
+        Bad("reason_if_not_recommended", {"reason": ""}, story=lambda: voted_on(altered(STANDING, rank=None, final=None))),
+        Bad("reason_if_not_recommended", {"reason": ""}, story=lambda: voted_on(altered(STANDING, final=None))),
+        Bad("reason_if_not_recommended", {"reason": ""}, facts={"round": "r-2"}),
+        Bad("snapshot_is_the_latest", {"snapshot": {"round": "r-0", "digest": "0" * 64}}, story=lambda: voted_on(STANDING)),
+        Bad("majority_of_votes", facts={"standing": STANDING}),
     )),
     Row("assess", here(Step.SELECT), "analyst", Step.SELECT, (
         Bad("factor_is_known", {"factor": "beauty"}), Bad("bad_form", {"value": 1.01}), Bad("bad_form", {"evidence": ""}),

@@ -66,7 +66,7 @@ async def ranks(engine: Engine, round_id: str) -> dict[str, tuple[int | None, in
 
 async def test_a_round_recommends_so_many_and_keeps_what_it_looked_at(street: Engine) -> None:
     made = await street.write(opened)
-    assert (made.number, made.lines, made.recommended) == (1, 9, 3)
+    assert (made.number, made.scored, made.recommended) == (1, 9, 3)
     found = await lines(street, made.id)
     assert [line.issue.id for line in found] == [f"hole-{one}" for one in range(9)]
     assert [line.place.rank for line in found] == [1, 2, 3, *[None] * 6]
@@ -117,6 +117,7 @@ async def test_who_scores_for_long_finds_that_another_opened_one_meanwhile(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The slow one looked before the quick one had committed, and comes to write long after."""
+
     def slow(conn: Connection, rules: Policy, as_of: datetime) -> Iterator[Any]:
         if conn.dialect.name == "postgresql" and as_of == NOW - DAY:
             conn.execute(text("SELECT pg_sleep(0.5)"))
@@ -270,7 +271,7 @@ async def test_what_too_little_is_known_of_is_not_recommended_however_many_slots
 
     await engine.write(settle)
     made = await engine.write(partial(opened, slots=5))
-    assert (made.lines, made.recommended) == (2, 1)
+    assert (made.scored, made.recommended) == (2, 1)
     vague = (await lines(engine, made.id))[-1]
     assert (vague.issue.id, vague.place.rank, vague.place.by_total, vague.place.why) == ("vague", None, None, "unknown")
     assert vague.score.unknown_weight > 30 and not vague.score.recommendable

@@ -178,6 +178,34 @@ async def test_a_text_of_five_accounts_counts_as_one_household_whatever_its_sign
     assert (crowd.unverified, crowd.same_text) == (5, ())
 
 
+async def test_copies_that_nobody_merged_count_as_one_household_in_their_topic(engine: Engine) -> None:
+    def settle(conn: Connection) -> None:
+        copies = [add(conn, f"copy-{number}", body=TEXT + "。" * number, title="大坑") for number in range(6)]
+        for copy in copies:
+            voice(conn, copy, f"home-{copy}")
+        own = add(conn, "own", body="我家门口的路也坏了,请一起修。", submitted=NOW - 9 * DAY)
+        voice(conn, own, "home-own", verified=True)
+        topic(conn, "road", [*copies, own])
+
+    await engine.write(settle)
+    ((name, one),) = (await engine.read(read)).items()
+    assert name == "copy-0"
+    assert (one.crowd.verified, one.crowd.unverified, one.crowd.households) == (1, 1, 7)
+    assert one.crowd.frozen
+
+
+async def test_who_spoke_elsewhere_long_ago_is_counted_from_then_on(engine: Engine) -> None:
+    def settle(conn: Connection) -> None:
+        add(conn, "hole", submitted=NOW - DAY, reported=NOW - 60 * DAY)
+        voice(conn, "hole", "home-1", at=NOW - DAY)
+        voice(conn, "hole", "home-2", act="cosign", at=NOW - DAY)
+
+    await engine.write(settle)
+    one = (await engine.read(read))["hole"]
+    assert (one.crowd.recent, one.crowd.before) == (1, 1), "the one reported it, the other signed yesterday"
+    assert factor(one, "waiting").value == 1
+
+
 async def test_people_without_a_household_stand_each_alone_and_unverified(engine: Engine) -> None:
     def settle(conn: Connection) -> None:
         add(conn, "hole")

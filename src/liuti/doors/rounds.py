@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, ClassVar
@@ -19,6 +20,7 @@ from liuti.flow.words import Role
 from liuti.rank.score import Score
 from liuti.store import read, rounds
 from liuti.store.rounds import Line
+from liuti.store.subjects import evidence_of, gather, seen
 
 MOST = 100
 
@@ -55,9 +57,12 @@ async def open_round(request: Request) -> Response:
     form = parse(Opening, given if not isinstance(given, Malformed) else "not a JSON object")
     if form.as_of is not None and (form.as_of.tzinfo is None or form.as_of > here.now()):
         raise Refused("bad_form", 422, "时刻须带时区且不晚于现在。", "A moment with a zone, not after now.", "as_of")
-    policy = here.desk.world().policy
-    opening = partial(rounds.open_round, policy=policy, by=actor.id, slots=form.slots, now=here.now(), as_of=form.as_of)
-    opened = await here.engine.write(opening)
+    policy, moment = here.desk.world().policy, form.as_of or here.now()
+    await here.engine.read(rounds.refuse_if_open)
+    waiting = await here.engine.read(partial(gather, policy=policy, as_of=moment))
+    # Scoring thousands of matters takes seconds: not where everybody else waits for an answer.
+    prepared = await asyncio.to_thread(lambda: rounds.prepare(seen(waiting), policy, form.slots, moment))
+    opened = await here.engine.write(partial(rounds.keep, prepared=prepared, by=actor.id, now=here.now()))
     return answer(to_builtins(opened), 201)
 
 
@@ -112,11 +117,13 @@ def _round(conn: Any, name: str, after: int, most: int) -> tuple[Any, list[Line]
 async def score(request: Request, issue: str) -> Response:
     """Why it stands where it stands: the four sub-scores, the strongest and weakest reasons, and all sixteen factors."""
     here, actor = office(request), await who(request)
-    found, line = await here.engine.read(lambda conn: (read.find(conn, issue), rounds.line_of(conn, issue)))
+    found, line, evidence = await here.engine.read(
+        lambda conn: (read.find(conn, issue), rounds.line_of(conn, issue), evidence_of(conn, issue))
+    )
     sight.admit(actor, found.issue if found else None)
     if line is None:
         raise Refused("not_scored", 404, "此题尚未评分。", "This issue has not been scored.")
-    return answer(_line(actor, line, sight.may_weigh(actor), here.now()))
+    return answer(_line(actor, line, sight.may_weigh(actor), here.now()) | {"evidence": evidence})
 
 
 def _header(row: Any) -> dict[str, Any]:

@@ -81,10 +81,12 @@ class Ask(Struct, frozen=True, omit_defaults=True, gc=False):
         return not self.outcome
 
 
-class Vote(Struct, frozen=True, gc=False):
+class Vote(Struct, frozen=True, omit_defaults=True, gc=False):
     person: str
     round: int
     yes: bool
+    scored: str = ""
+    """The scoring round it was cast on; a new one asks for new votes."""
 
 
 class Signature(Struct, frozen=True, gc=False):

@@ -144,7 +144,13 @@ class Standing(Struct, frozen=True):
     """Of the snapshot the score was computed from."""
     total: float
     rank: int | None
-    """Among the recommended; None when it is not one of them."""
+    """Among the recommended by the score; None when it is not one of them."""
+    final: int | None
+    """The same after what the panel pinned, dropped and swapped."""
+    slots: int
+    at: datetime
+    """When the round was opened."""
+    closed: bool = False
 
 
 class Facts(Struct):
@@ -167,6 +173,10 @@ class Facts(Struct):
     """The voice a rating is for, when it belongs to the issue and was invited."""
     rated: bool = False
     standing: Standing | None = None
+    round: str = ""
+    """The scoring round that is open."""
+    in_round: bool = False
+    """Whether the other issue of a swap has a place in that round too."""
 
 
 NO_FACTS = Facts()

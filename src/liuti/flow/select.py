@@ -48,11 +48,20 @@ def did_not_run_the_score(case: Case) -> bool:
 def voted_this_round(case: Case) -> bool:
     """本轮您已表决。
     You have voted in this round."""
-    return not any(v.person == case.actor.id and v.round == case.issue.round for v in case.issue.votes)
+    return not any(v.person == case.actor.id for v in _votes(case))
+
+
+def _votes(case: Case) -> list[Vote]:
+    """Cast in this round, on this score."""
+    return [v for v in case.issue.votes if (v.round, v.scored) == (case.issue.round, _scored(case))]
+
+
+def _scored(case: Case) -> str:
+    return case.facts.standing.round if case.facts.standing is not None else ""
 
 
 def vote(case: Case) -> None:
-    case.issue.votes = (*case.issue.votes, Vote(case.actor.id, case.issue.round, case.form.yes))
+    case.issue.votes = (*case.issue.votes, Vote(case.actor.id, case.issue.round, case.form.yes, _scored(case)))
 
 
 class GateSignature(Form):
@@ -137,6 +146,27 @@ def coded_reason(case: Case) -> bool | Fault:
     return Fault(codes=", ".join(codes), least=least, field=field)
 
 
+@rule
+def round_takes_changes(case: Case) -> bool:
+    """这一轮已经结束,或申请之后又开了新的一轮,不能再调整。
+    The round is closed, or a new one was opened since this was asked: its ranks stay."""
+    standing = case.facts.standing
+    return standing is None or (not standing.closed and standing.at <= case.asked)
+
+
+@rule
+def change_has_its_place(case: Case) -> bool | Fault:
+    """置顶须在 1 至 {slots} 名之内,互换须写明同一轮中的另一题。
+    A pin goes to a rank from 1 to {slots}; a swap names another issue of the same round."""
+    form, standing = case.form, case.facts.standing
+    if standing is None:
+        return True
+    if form.what == "pin":
+        return (form.to_rank or 1) <= standing.slots or Fault(slots=standing.slots, field="to_rank")
+    fit = form.what != "swap" or (case.facts.in_round and form.other != case.issue.id)
+    return fit or Fault(slots=standing.slots, field="other")
+
+
 def adjust(case: Case) -> None:
     case.issue.adjustments += 1
     if case.facts.standing is not None:
@@ -181,7 +211,7 @@ def next_round_is_near(case: Case) -> bool | Fault:
 
 def reserve(case: Case) -> None:
     issue = case.issue
-    issue.reserves, issue.round = issue.reserves + 1, issue.round + 1
+    issue.reserves, issue.round, issue.signatures = issue.reserves + 1, issue.round + 1, ()
     clocks.set_due(case, Clock.SELECT, closing_of(case, case.form.next_round))
     clocks.extend_overall(case)
 
@@ -234,7 +264,7 @@ class Publication(Form):
 def majority_of_votes(case: Case) -> bool | Fault:
     """发布须有至少 {least} 人表决且过半数同意(现 {yes}/{cast})。
     Publishing needs at least {least} votes and a majority in favour (now {yes} of {cast})."""
-    cast = [v.yes for v in case.issue.votes if v.round == case.issue.round]
+    cast = [v.yes for v in _votes(case)]
     least, yes = case.world.policy.limits.panel, sum(cast)
     return (len(cast) >= least and yes * 2 > len(cast)) or Fault(least=least, yes=yes, cast=len(cast))
 
@@ -252,7 +282,11 @@ def reason_if_not_recommended(case: Case) -> bool | Fault:
     """发布未获推荐的题,须写明理由。
     Publishing what was not recommended needs a reason."""
     standing = case.facts.standing
-    recommended = case.form.recommended if standing is None else standing.rank is not None
+    if case.facts.round or standing is not None:
+        current = standing is not None and case.facts.round in ("", standing.round)
+        recommended = current and standing is not None and standing.final is not None
+    else:
+        recommended = case.form.recommended
     return recommended or bool(case.form.reason) or Fault(field="reason")
 
 
@@ -297,7 +331,7 @@ MOVES = (
     ),
     Move(
         18, "adjust", "人工调整", "adjust the rank", (Step.SELECT,), (Role.PANEL,), (), Adjustment,
-        guards=(coded_reason,), needs=(Need.STANDING,), does=adjust, tells=(INTAKE,), signers=second_member, asks_of=(SECOND_MEMBER,),
+        guards=(coded_reason, round_takes_changes, change_has_its_place), needs=(Need.STANDING,), does=adjust, tells=(INTAKE,), signers=second_member, asks_of=(SECOND_MEMBER,),
     ),
     Move(
         19, "publish", "选定发布", "publish", (Step.SELECT,), (Role.PANEL,), (Step.CLAIM,), Publication,

@@ -189,8 +189,7 @@ def _inside(actor: Actor, issue: Issue, now: datetime) -> dict[str, Any]:
             {"id": a.id, "move": a.move, "by": a.by, "unit": a.unit, "at": a.at, "awaits": a.awaits[0] if a.open else None,
              "outcome": a.outcome or None, "form": a.form} for a in issue.asks
         ],
-        "votes": {"cast": len([v for v in issue.votes if v.round == issue.round]),
-                  "yes": sum(v.yes for v in issue.votes if v.round == issue.round)},
+        "votes": _votes(issue),
         "gates_signed": len(issue.signatures),
         "orders": [
             {"id": o.id, "to": o.to, "text": o.text, "signed_at": o.signed, "responded_at": o.responded, "reply": o.reply,
@@ -206,6 +205,13 @@ def status_of(assignment: Any) -> str:
     if assignment.sent_back is not None:
         return "sent_back"
     return "done" if assignment.done else "signed" if assignment.signed else "dispatched"
+
+
+def _votes(issue: Issue) -> dict[str, int]:
+    """Those of this round, on the score the last of them was cast on."""
+    last = issue.votes[-1].scored if issue.votes else ""
+    now = [v.yes for v in issue.votes if (v.round, v.scored) == (issue.round, last)]
+    return {"cast": len(now), "yes": sum(now)}
 
 
 def clock_view(timer: Timer, now: datetime) -> dict[str, Any]:

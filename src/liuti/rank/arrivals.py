@@ -10,17 +10,17 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from liuti.rank import topics
-from liuti.rank.topics import SPACE, Counted, Floats, Longs
+from liuti.rank import sketch, topics
+from liuti.rank.sketch import SPACE, Counted, Floats, Longs
 
 Key = TypeVar("Key", bound=Hashable)
 
-ENOUGH = 0.03
-"""Likeness from which a message joins a topic: higher than in the batch, which can look at what came later."""
-LOOKED_UP = 20_000
-"""Entries of the index read for a message, and topics and messages compared with it in full."""
-TOPICS, MESSAGES = 32, 192
-NEAREST = 0.3
+STRICTER = 0.8
+"""Likeness asked for, in times of what the batch asks for: a message that comes early has few others to be like."""
+GRAMS, LISTED, LOOKED_UP = 48, 600, 8_000
+"""Grams looked up for a message, topics read of the list of each, and of all."""
+TOPICS, MESSAGES = 24, 192
+"""Topics and messages compared with it in full."""
 COUNTED = 1 << 16
 """Messages a gram is counted in, up to here."""
 DRIFT = 1.25
@@ -70,6 +70,7 @@ class Index(Generic[Key]):
         self._district: dict[int, dict[int, float]] = {}
         self._topics: dict[int, _Topic] = {}
         self._next = 0
+        self._grams_known = self._grams_named = self._naming = 0
         self._listed: dict[int, array[int]] = {}
         self._query = np.zeros(2 * SPACE, dtype=np.float32)
         self._tables = np.zeros((2, COUNTED + 1), dtype=np.float32)
@@ -79,14 +80,16 @@ class Index(Generic[Key]):
         return len(self._keys)
 
     @classmethod
-    def of(cls, keys: Sequence[Key], titles: Sequence[str], bodies: Sequence[str], topic: Sequence[int] | NDArray[np.int32]) -> Index[Key]:
+    def of(
+        cls, keys: Sequence[Key], titles: Sequence[str], bodies: Sequence[str], topic: Sequence[int] | NDArray[np.int32]
+    ) -> Index[Key]:
         """The index as if these messages had come with these topics; it goes on from the highest number."""
         index = cls()
-        for at in range(0, len(keys), topics.BATCH):
-            batch = topics.prepare(titles[at : at + topics.BATCH], bodies[at : at + topics.BATCH])
+        for at in range(0, len(keys), sketch.BATCH):
+            batch = sketch.prepare(titles[at : at + sketch.BATCH], bodies[at : at + sketch.BATCH])
             index._counts += np.bincount(batch.packed & np.uint32(SPACE - 1), minlength=SPACE).astype(np.int32)
-        for at in range(0, len(keys), topics.BATCH):
-            batch = topics.prepare(titles[at : at + topics.BATCH], bodies[at : at + topics.BATCH])
+        for at in range(0, len(keys), sketch.BATCH):
+            batch = sketch.prepare(titles[at : at + sketch.BATCH], bodies[at : at + sketch.BATCH])
             index._next = len(keys)
             for i, message in enumerate(index._read(batch)):
                 index._join(keys[at + i], message, int(topic[at + i]))
@@ -95,14 +98,12 @@ class Index(Generic[Key]):
 
     def add(self, key: Key, title: str, body: str, *, nearest: int = 5) -> Placed[Key]:
         """Give the message its topic, or one of its own, and keep it."""
-        batch = topics.prepare([title], [body])
+        batch = sketch.prepare([title], [body])
         self._counts[batch.packed & np.uint32(SPACE - 1)] += 1
         message = self._read(batch)[0]
         ranked = self._ranked(message)
-        pairs = self._near(message, ranked)
-        near = self._named(pairs, nearest)
-        ranked = _mixed(ranked, pairs)
-        if ranked and ranked[0][1] >= ENOUGH:
+        near = self._nearest(message, ranked, nearest)
+        if ranked and ranked[0][1] >= self._enough():
             best, _, similarity = ranked[0]
             self._join(key, message, best)
             return Placed(best, similarity, new=False, nearest=near)
@@ -112,7 +113,7 @@ class Index(Generic[Key]):
 
     def put(self, key: Key, title: str, body: str, topic: int | None = None) -> int:
         """Keep a message whose topic somebody else found; None makes a new one. The topic's number."""
-        batch = topics.prepare([title], [body])
+        batch = sketch.prepare([title], [body])
         self._counts[batch.packed & np.uint32(SPACE - 1)] += 1
         number = self._next if topic is None else topic
         self._next = max(self._next, number + 1)
@@ -121,8 +122,8 @@ class Index(Generic[Key]):
 
     def similar(self, title: str, body: str, n: int = 5) -> list[tuple[Key, float]]:
         """The `n` nearest messages and how like they are (0 to 1), nearest first; nothing is kept."""
-        message = self._read(topics.prepare([title], [body]))[0]
-        return self._named(self._near(message, self._ranked(message)), n)
+        message = self._read(sketch.prepare([title], [body]))[0]
+        return self._nearest(message, self._ranked(message), n)
 
     # -- a message in numbers ------------------------------------------------------------------------------------
 
@@ -130,50 +131,60 @@ class Index(Generic[Key]):
         """How rare each gram is among the messages so far."""
         n = len(self._keys) + 1
         if n > self._tables_at * 1.01:
-            weight = topics.rarity(np.clip(np.arange(COUNTED + 1), 2, max(n, 2)), max(n, 2))
-            self._tables = np.stack([weight**topics.RARE, weight**topics.RARE_PLACE])
+            weight = sketch.rarity(np.clip(np.arange(COUNTED + 1), 2, max(n, 2)), max(n, 2))
+            self._tables = np.stack([weight**sketch.RARE, weight**sketch.RARE_PLACE])
             self._tables_at = n
         counts = np.minimum(self._counts[gram & (SPACE - 1)], COUNTED)
-        return self._tables[(gram >= SPACE).astype(np.int8), counts]
+        rare: Floats = self._tables[(gram >= SPACE).astype(np.int8), counts]
+        return rare
 
     def _read(self, batch: Counted) -> list[_Message]:
         districts: list[dict[int, float]] = [{} for _ in range(batch.messages)]
         for at, number in np.unique(batch.district, axis=0).tolist() if len(batch.district) else ():
             districts[at][number] = 1.0
-        out, begin = [], 0
-        for at, length in enumerate(batch.length.tolist()):
-            packed = batch.packed[begin : begin + length]
-            begin += length
-            gram = (packed & np.uint32(SPACE - 1)).astype(np.int32)
-            whole = _LOG[packed >> np.uint32(20) & np.uint32(7)] + topics.TITLE * (packed >> np.uint32(23) & np.uint32(1))
-            placed = packed >> np.uint32(24) & np.uint32(7)
-            named = np.flatnonzero(placed)
-            place = _LOG[placed[named]]
+        _, grams, wholes, places = sketch.tallied(batch)
+        until = np.cumsum(batch.length)
+        out = []
+        for at, end in enumerate(until.tolist()):
+            row = slice(end - int(batch.length[at]), end)
+            gram, whole, place = grams[row], wholes[row], places[row]
+            named = np.flatnonzero(place * (self._counts[gram] >= 2))
+            if len(named):
+                self._grams_named += len(named)
+                self._naming += 1
+                place = place[named]
+            else:
+                named, place = np.arange(len(gram)), whole
             many = {number: 1.0 / len(districts[at]) for number in districts[at]}
             both = np.concatenate([gram, gram[named] + SPACE])
-            out.append(self._normed(_Message(both, np.concatenate([whole, place]).astype(np.float32), many)))
+            out.append(self._normed(_Message(both, np.concatenate([whole, place]), many)))
         return out
 
     # -- what is near --------------------------------------------------------------------------------------------
 
+    def _enough(self) -> float:
+        return STRICTER * topics.enough(
+            self._grams_known / max(len(self._keys), 1), self._grams_named / max(self._naming, 1)
+        )
+
     def _candidates(self, gram: NDArray[np.int32], value: Floats) -> Longs:
-        """Topics that share the weightiest grams, best first."""
+        """Topics that share the weightiest grams of the text or of its places, best first; of long lists the latest."""
         found, weights, room = [], [], LOOKED_UP
-        for at in np.argsort(-value, kind="stable").tolist():
+        for at in np.argsort(-value, kind="stable")[:GRAMS].tolist():
             listed = self._listed.get(int(gram[at]))
             if listed is None or value[at] <= 0:
                 continue
-            part = np.array(listed[-1000:], dtype=np.int64)
+            part = np.frombuffer(listed, dtype=np.int32)[-LISTED:]
             found.append(part)
-            weights.append(np.full(len(part), value[at] * value[at]))
+            weights.append(value[at] * value[at])
             room -= len(part)
             if room <= 0:
                 break
         if not found:
             return np.zeros(0, dtype=np.int64)
         which, inverse = np.unique(np.concatenate(found), return_inverse=True)
-        share = np.bincount(inverse, np.concatenate(weights))
-        return which[np.lexsort((which, -share))[:TOPICS]]
+        share = np.bincount(inverse, np.repeat(weights, [len(part) for part in found]))
+        return which[np.lexsort((which, -share))[:TOPICS]].astype(np.int64)
 
     def _ranked(self, message: _Message) -> list[tuple[int, float, float]]:
         """Topics worth a look with their likeness (average over members) and nearness of their centre, best first."""
@@ -205,22 +216,20 @@ class Index(Generic[Key]):
         named = np.add.reduceat(place, start)
         return np.add.reduceat(product, start) - named, named
 
-    def _near(self, message: _Message, ranked: list[tuple[int, float, float]]) -> list[tuple[float, int, int]]:
-        """Likeness to the last members of the best topics, those members, and their topics; nearest first."""
-        members = [(m, number) for number, _, _ in ranked[:8] for m in self._topics[number].members[-MESSAGES // 8 :]]
-        if not members:
+    def _nearest(self, message: _Message, ranked: list[tuple[int, float, float]], n: int) -> list[tuple[Key, float]]:
+        """The nearest among the last members of the best topics."""
+        members = [m for number, _, _ in ranked[:8] for m in self._topics[number].members[-MESSAGES // 8 :]]
+        if not members or n < 1:
             return []
-        gram, value, start = self._rows([m for m, _ in members])
+        gram, value, start = self._rows(members)
         weighed = message.value * self._rare(message.gram)
         whole, place = self._products(message.gram, weighed, gram, value * self._rare(gram), start)
         out = []
-        for i, (member, number) in enumerate(members):
+        for i, member in enumerate(members):
             differ = _differ(message.district, self._district.get(member, {}), 1)
-            out.append((_likeness(float(whole[i]), float(place[i]), differ), member, number))
-        return sorted(out, key=lambda row: (-row[0], row[1]))
-
-    def _named(self, pairs: list[tuple[float, int, int]], n: int) -> list[tuple[Key, float]]:
-        return [(self._keys[member], min(likeness, 1.0)) for likeness, member, _ in pairs[:n]]
+            out.append((_likeness(float(whole[i]), float(place[i]), differ), member))
+        out.sort(key=lambda row: (-row[0], row[1]))
+        return [(self._keys[member], min(likeness, 1.0)) for likeness, member in out[:n]]
 
     def _rows(self, members: Sequence[int]) -> tuple[NDArray[np.int32], Floats, Longs]:
         """Rows of these messages laid end to end, and where each begins."""
@@ -235,7 +244,9 @@ class Index(Generic[Key]):
         place = message.gram >= SPACE
         named = float(square[place].sum())
         lengths = np.sqrt([max(float(square.sum()) - named, 1e-6), max(named, 1e-6)])
-        return _Message(message.gram, (message.value / lengths[place.astype(np.int8)]).astype(np.float32), message.district)
+        return _Message(
+            message.gram, (message.value / lengths[place.astype(np.int8)]).astype(np.float32), message.district
+        )
 
     def _fresh(self, topic: _Topic) -> _Topic:
         """The topic, its sum made anew from its last members when rarity has drifted since."""
@@ -258,6 +269,7 @@ class Index(Generic[Key]):
             self._gram = np.concatenate([self._gram, np.zeros_like(self._gram)])
             self._value = np.concatenate([self._value, np.zeros_like(self._value)])
         self._keys.append(key)
+        self._grams_known += int(np.count_nonzero(self._counts[message.gram[message.gram < SPACE]] >= 2))
         self._gram[begin:end], self._value[begin:end] = message.gram, message.value
         self._start.append(end)
         if message.district:
@@ -277,15 +289,6 @@ class Index(Generic[Key]):
             topic.district[district] = topic.district.get(district, 0.0) + share
         for gram in fresh.tolist():
             self._listed.setdefault(gram, array("i")).append(number)
-
-
-def _mixed(ranked: list[tuple[int, float, float]], pairs: list[tuple[float, int, int]]) -> list[tuple[int, float, float]]:
-    """Topics by the mean of their likeness and their nearest member's: few members say little on average."""
-    best: dict[int, float] = {}
-    for likeness, _, number in pairs:
-        best.setdefault(number, likeness)
-    rows = [(n, (1 - NEAREST) * like + NEAREST * best.get(n, 0.0), similarity) for n, like, similarity in ranked]
-    return sorted(rows, key=lambda row: (-row[1], row[0]))
 
 
 def _likeness(whole: float, place: float, differ: float) -> float:

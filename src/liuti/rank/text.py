@@ -23,14 +23,76 @@ _SEPARATORS = str.maketrans({_TURN: " ", _END: " "})
 _HAN = "\u4e00-\u9fff"
 _REGION = re.compile("[A-Z][0-9]{0,2}[市区县州]|西地省")
 """Regions whose names were masked before publication: `A7县`, `K市`."""
-_DISTRICT = re.compile(f"[A-Z][0-9]{{1,2}}(?=[市区县州])|[{_HAN}][{_HAN}](?<![小社片园城景校厂库山地新辖])(?=[区县](?!域|间|别|分))")
+_DISTRICT = re.compile(
+    f"[A-Z][0-9]{{1,2}}(?=[市区县州])|[{_HAN}][{_HAN}](?<![小社片园城景校厂库山地新辖])(?=[区县](?!域|间|别|分))"
+)
 _MANNER = re.compile(
     rf"(?:尊敬|敬爱)的[^\s,.:;!?、。{_TURN}{_END}]{{0,12}}[:,!]?|[您你]们?好[!,.。:]?|大家好"
     r"|此致|敬礼|谢谢|感谢您?在百忙之中|盼复|打扰了?|https?://[^\s\u4e00-\u9fff]+|\*{3,}"
 )
-_KINDS = ["小区", "家园", "花园", "公寓", "大厦", "大楼", "广场", "社区", "街道", "公园", "山庄", "大道", "幼儿", "小学", "中学", "学校", "学院", "大学", "医院", "公司", "集团", "市场", "商城", "佳苑", "新村", "楼盘", "银行", "平台", "车站", "高速", "号线", "片区", "新城", "安置", "工地", "名城", "雅苑", "新区", "酒店", "超市", "餐馆", "项目", "中心", "公馆"]
+_KINDS = [
+    "小区",
+    "家园",
+    "花园",
+    "公寓",
+    "大厦",
+    "大楼",
+    "广场",
+    "社区",
+    "街道",
+    "公园",
+    "山庄",
+    "大道",
+    "幼儿",
+    "小学",
+    "中学",
+    "学校",
+    "学院",
+    "大学",
+    "医院",
+    "公司",
+    "集团",
+    "市场",
+    "商城",
+    "佳苑",
+    "新村",
+    "楼盘",
+    "银行",
+    "平台",
+    "车站",
+    "高速",
+    "号线",
+    "片区",
+    "新城",
+    "安置",
+    "工地",
+    "名城",
+    "雅苑",
+    "新区",
+    "酒店",
+    "超市",
+    "餐馆",
+    "项目",
+    "中心",
+    "公馆",
+]
 _KIND = "路街镇乡村苑府湾桥巷厂邸"
-_NOT_KIND = ("道路", "马路", "公路", "线路", "小街", "大街", "政府", "农村", "乡村", "乡镇", "城镇", "走路", "修路", "这里")
+_NOT_KIND = (
+    "道路",
+    "马路",
+    "公路",
+    "线路",
+    "小街",
+    "大街",
+    "政府",
+    "农村",
+    "乡村",
+    "乡镇",
+    "城镇",
+    "走路",
+    "修路",
+    "这里",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +125,7 @@ def _plain() -> NDArray[np.uint32]:
 
 
 def _pairs(words: Iterable[str]) -> NDArray[np.uint32]:
-    return np.array([(ord(a) << 16) | ord(b) for a, b in words], dtype=np.uint32)
+    return np.array([(ord(word[0]) << 16) | ord(word[1]) for word in words], dtype=np.uint32)
 
 
 @lru_cache(maxsize=1)
@@ -134,9 +196,7 @@ def read(titles: Sequence[str], bodies: Sequence[str]) -> Characters:
     said = _said()[np.minimum(code, 0xFFFF)]
     gone = ~said | _covered(np.append(region[:, 0], manner[:, 0]), np.append(region[:, 1], manner[:, 1]), len(code))
     kind, named = _kinds_at(code)
-    place = _covered(
-        np.append(region[:, 1], kind - BEFORE), np.append(region[:, 1] + AFTER, named), len(code)
-    )
+    place = _covered(np.append(region[:, 1], kind - BEFORE), np.append(region[:, 1] + AFTER, named), len(code))
     kept = ~gone
     stretch = np.cumsum(gone, dtype=np.int32)
     return Characters(code[kept], message[kept], title[kept], place[kept], stretch[kept], district)

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from liuti.rank import sketch, text
+from liuti.rank import sketch
+from liuti.rank.sketch import BATCH, SPACE, Counted, Floats, Longs, prepare
 
 Progress = Callable[[int, int], None]
-Floats = NDArray[np.float32]
-Longs = NDArray[np.int64]
 
-BATCH = 1024
-SPACE = 1 << sketch.BITS
-TITLE = 1.0
-"""What standing in the title adds to a gram's count."""
-RARE, RARE_PLACE = 1.4, 2.0
-"""Powers of a gram's rarity in a text and in the name of a place."""
-COMMON = 0.5
-"""A gram in more than this share of the messages tells nothing."""
-NAMED = 0.5
-"""Share of its count that a gram keeps in its text where it names a place: that is judged by itself."""
+CHUNK = 16384
+"""Pairs scored at a time."""
+LONG = 1024
+"""Grams a group is told by at most; up to twice as many before it is cut."""
 ANYWHERE = 0.1
 """What likeness counts for without a common place, beside likeness of places from 0 to 1."""
 ENOUGH = 0.02
@@ -37,6 +31,8 @@ PICKED = 8
 PAIRS = 1_500_000
 """Pairs looked at in a stage, about, unless three neighbours for every gram looked up are more."""
 LAST_LOOKS = 4
+"""The last stage looks again: by then there are few groups."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topics:
@@ -46,115 +42,66 @@ class Topics:
     similarity: Floats
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """A batch of messages in numbers. `packed` holds a row a gram of a message: 20 bits gram, then how often (3), title (1), place (3)."""
-
-    messages: int
-    length: NDArray[np.int32]
-    packed: NDArray[np.uint32]
-    district: NDArray[np.int32]
-    signature: NDArray[np.uint32]
-    digest: NDArray[np.uint64]
-
-
-def prepare(titles: Sequence[str], bodies: Sequence[str]) -> Counted:
-    """A batch of at most `BATCH` messages, alone: batches may be prepared anywhere and in any order."""
-    read = text.read(titles, bodies)
-    found = sketch.grams(read)
-    signature = sketch.signatures(found, len(titles))
-    key = (found.message.astype(np.uint32) << np.uint32(sketch.BITS)) | found.gram
-    key = (key << np.uint32(2)) | (found.title.astype(np.uint32) << np.uint32(1)) | found.place
-    key.sort()
-    whole = key >> np.uint32(2)
-    start = np.flatnonzero(np.diff(whole, prepend=np.uint32(0xFFFFFFFF)))
-    if not len(key):
-        return Counted(
-            len(titles), np.zeros(len(titles), dtype=np.int32), key, read.district, signature, _digest(read, len(titles))
-        )
-    times = np.minimum(np.diff(start, append=len(key)), 7).astype(np.uint32)
-    titled = np.bitwise_or.reduceat(key, start) >> np.uint32(1) & np.uint32(1)
-    placed = np.minimum(np.add.reduceat((key & np.uint32(1)).astype(np.int32), start), 7).astype(np.uint32)
-    packed = whole[start] & np.uint32(SPACE - 1) | times << np.uint32(20) | titled << np.uint32(23) | placed << np.uint32(24)
-    length = np.bincount(whole[start] >> np.uint32(sketch.BITS), minlength=len(titles)).astype(np.int32)
-    return Counted(len(titles), length, packed, read.district, signature, _digest(read, len(titles)))
-
-
-def _digest(read: text.Characters, messages: int) -> NDArray[np.uint64]:
-    """A number a message that is the same for equal texts, and else hardly ever."""
-    out = np.zeros(messages, dtype=np.uint64)
-    if len(read.code):
-        start = np.flatnonzero(np.diff(read.message, prepend=-1))
-        place = np.arange(len(read.code)) - np.repeat(start, np.diff(start, append=len(read.code)))
-        mixed = (read.code.astype(np.uint64) + np.uint64(1)) * (place.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) | np.uint64(1))
-        mixed ^= mixed >> np.uint64(29)
-        mixed *= np.uint64(0xD6E8FEB86659FD93)
-        out[read.message[start]] = np.add.reduceat(mixed, start)
-    return out
-
-
-@dataclass(slots=True)
 class Rows:
     """Sparse rows that grow at the end; a row is never changed."""
 
-    matrix: sparse.csr_array
+    def __init__(self, matrix: sparse.csr_array) -> None:
+        self.take(matrix)
 
-    def dot(self, left: Longs, right: Longs) -> Floats:
-        out = np.empty(len(left), dtype=np.float32)
-        for at in range(0, len(left), 16384):
-            a, b = self.matrix[left[at : at + 16384]], self.matrix[right[at : at + 16384]]
-            out[at : at + 16384] = a.multiply(b).sum(axis=1)
-        return out
+    def take(self, matrix: sparse.csr_array) -> None:
+        """Hold these rows instead."""
+        self.matrix = matrix
+        self._value, self._column, self._until = matrix.data, matrix.indices, matrix.indptr
 
     def grow(self, rows: sparse.csr_array) -> None:
-        self.matrix = sparse.vstack([self.matrix, rows], format="csr")
+        """Add rows. Room is made twice as large at a time, so that a row is moved but a few times."""
+        used, height = int(self.matrix.indptr[-1]), self.matrix.shape[0]
+        self._value = _room(self._value, used, rows.data)
+        self._column = _room(self._column, used, rows.indices)
+        self._until = _room(self._until, height + 1, rows.indptr[1:] + used)
+        height += rows.shape[0]
+        end = used + len(rows.data)
+        held = self._value[:end], self._column[:end], self._until[: height + 1]
+        self.matrix = sparse.csr_array(held, shape=(height, self.matrix.shape[1]), copy=False)
+
+    def dot(self, left: Longs, right: Longs) -> Floats:
+        """Products of the rows of each pair."""
+        out = np.empty(len(left), dtype=np.float32)
+        for at in range(0, len(left), CHUNK):
+            a, b = self.matrix[left[at : at + CHUNK]], self.matrix[right[at : at + CHUNK]]
+            out[at : at + CHUNK] = a.multiply(b).sum(axis=1)
+        return out
 
 
-def rarity(counts: NDArray[np.int64], messages: int) -> Floats:
-    """How rare each gram is, 0 for what is in one message only or in too many."""
-    weight = np.log((1 + messages) / (1 + counts)) + 1
-    weight[(counts < 2) | (counts > max(COMMON * messages, 20))] = 0
-    return weight.astype(np.float32)
-
-
-def weighed(batch: Counted, rare: Floats) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """The batch's rows of length 1: of its texts, and of the names of places in them. A text that names none is placed by all its words."""
-    gram = (batch.packed & np.uint32(SPACE - 1)).astype(np.int32)
-    weight = rare[gram]
-    message = np.repeat(np.arange(batch.messages), batch.length)
-    times = batch.packed >> np.uint32(20) & np.uint32(7)
-    placed = batch.packed >> np.uint32(24) & np.uint32(7)
-    log = 1 + np.log(np.maximum(np.arange(8), 1))
-    count = log[times] + TITLE * (batch.packed >> np.uint32(23) & np.uint32(1))
-    whole = np.where(placed > 0, NAMED * count, count) * weight**RARE
-    place = np.where(placed > 0, log[placed] + count - log[times], 0) * weight**RARE_PLACE
-    nowhere = np.bincount(message, place, minlength=batch.messages) == 0
-    place = np.where(nowhere[message], whole, place)
-    return _rows(message, gram, whole, batch.messages), _rows(message, gram, place, batch.messages)
-
-
-def _rows(message: Longs, gram: NDArray[np.int32], value: NDArray[np.float64], messages: int) -> sparse.csr_array:
-    at = np.flatnonzero(value)
-    message, value = message[at], value[at]
-    norm = np.sqrt(np.bincount(message, value**2, minlength=messages))
-    value /= np.maximum(norm, 1e-9)[message]
-    until = np.concatenate([[0], np.cumsum(np.bincount(message, minlength=messages))])
-    return sparse.csr_array((value.astype(np.float32), gram[at], until), shape=(messages, SPACE))
+def _room(held: NDArray[Any], used: int, more: NDArray[Any]) -> NDArray[Any]:
+    """`held` up to `used` and `more` behind it, in the same place if there is room."""
+    end = used + len(more)
+    if end > len(held):
+        held, old = np.empty(2 * end, dtype=held.dtype), held
+        held[:used] = old[:used]
+    held[used:end] = more
+    return held
 
 
 def enough(grams: float, grams_place: float) -> float:
     """Likeness from which two groups are one topic in texts of so many grams and so many for places, on average.
 
     Two tellings of one matter share some words, however long they are; the longer, the less of them that is. So the bar
-    goes down with both lengths.
+    goes down with both lengths. It never gets so high that copies would stay apart.
     """
-    return ENOUGH * GRAMS / max(grams, 1.0) * GRAMS_PLACE / max(grams_place, 1.0)
+    return min(ENOUGH * GRAMS / max(grams, 1.0) * GRAMS_PLACE / max(grams_place, 1.0), 0.4)
 
 
 class Gathering:
     """Groups of messages that become topics: sums of rows, and pairs of groups with their likeness."""
 
-    def __init__(self, whole: sparse.csr_array, place: sparse.csr_array, district: sparse.csr_array, signature: NDArray[np.uint32]) -> None:
+    def __init__(
+        self,
+        whole: sparse.csr_array,
+        place: sparse.csr_array,
+        district: sparse.csr_array,
+        signature: NDArray[np.uint32],
+    ) -> None:
         n = whole.shape[0]
         self.whole, self.place, self.district = Rows(whole), Rows(place), Rows(district)
         self.districts = np.asarray(district.sum(axis=1)).ravel()
@@ -186,7 +133,7 @@ class Gathering:
         into = np.full(len(self.size), -1)
         into[live] = np.arange(len(live))
         for rows in (self.whole, self.place, self.district):
-            rows.matrix = rows.matrix[live]
+            rows.take(rows.matrix[live])
         self.districts, self.size, self.signature = self.districts[live], self.size[live], self.signature[live]
         self.left, self.right = into[self.left], into[self.right]
 
@@ -208,7 +155,7 @@ class Gathering:
             width = int(np.clip(PAIRS // max(len(at), 1), 3, 64))
             a, b = sketch.pairs_in_lists(key, row, order[row], width)
             pairs.append(np.minimum(row[a], row[b]) * n + np.maximum(row[a], row[b]))
-        self._take(np.unique(np.concatenate(pairs)), n, least / 2)
+        self._take(_distinct(np.concatenate(pairs)), n, least / 2)
 
     def _take(self, pairs: Longs, base: int, least: float) -> None:
         left, right = np.divmod(pairs, base)
@@ -222,7 +169,8 @@ class Gathering:
         nearest = np.full(len(self.size), -1)
         # Pairs stand from the least like to the most: the last one written for a group is with its nearest.
         nearest[np.stack([self.left[at], self.right[at]], axis=1).ravel()] = np.repeat(at, 2)
-        return at[(nearest[self.left[at]] == at) & (nearest[self.right[at]] == at)]
+        mutual: Longs = at[(nearest[self.left[at]] == at) & (nearest[self.right[at]] == at)]
+        return mutual
 
     def merge(self, least: float) -> int:
         """Join all pairs that are each other's nearest and like enough; how many that were. Only what changed is scored anew."""
@@ -239,7 +187,7 @@ class Gathering:
         a, b = np.minimum(a, b), np.maximum(a, b)
         still = np.flatnonzero(b < n)
         moved = np.flatnonzero((b >= n) & (a != b))
-        pairs = np.unique(a[moved] * (n + k) + b[moved])
+        pairs = _distinct(a[moved] * (n + k) + b[moved])
         a, b, likeness = a[still], b[still], self.likeness[still]
         self._take(pairs, n + k, least / 2)
         self.left, self.right = np.concatenate([a, self.left]), np.concatenate([b, self.right])
@@ -250,11 +198,13 @@ class Gathering:
         """Add the groups that these pairs of groups become."""
         k = len(one)
         both = np.stack([one, other], axis=1).ravel()
-        sums = sparse.csr_array((np.ones(2 * k, dtype=np.float32), both, np.arange(0, 2 * k + 1, 2)), shape=(k, len(self.size)))
+        sums = sparse.csr_array(
+            (np.ones(2 * k, dtype=np.float32), both, np.arange(0, 2 * k + 1, 2)), shape=(k, len(self.size))
+        )
         for rows in (self.whole, self.place, self.district):
             grown = sums @ rows.matrix
             grown.sort_indices()
-            rows.grow(grown)
+            rows.grow(_cut(grown))
         self.size = np.append(self.size, self.size[one] + self.size[other])
         self.districts = np.append(self.districts, self.districts[one] + self.districts[other])
         self.signature = np.concatenate([self.signature, np.minimum(self.signature[one], self.signature[other])])
@@ -283,15 +233,12 @@ def gathered(counted: Sequence[Counted], *, progress: Progress | None = None) ->
     counts = np.zeros(SPACE, dtype=np.int64)
     for batch in counted:
         counts += np.bincount(batch.packed & np.uint32(SPACE - 1), minlength=SPACE)
-    rare = rarity(counts, n)
-    pairs = [weighed(batch, rare) for batch in counted]
-    digest = np.concatenate([batch.digest for batch in counted])
-    order = np.argsort(digest, kind="stable")
-    whole = sparse.vstack([w for w, _ in pairs], format="csr")[order]
-    place = sparse.vstack([p for _, p in pairs], format="csr")[order]
+    rare = sketch.rarity(counts, n)
+    order = np.argsort(np.concatenate([batch.digest for batch in counted]), kind="stable")
+    whole, place = _weighed(counted, rare, counts > 1, order)
     signature = np.concatenate([batch.signature for batch in counted])[order]
-    gathering = Gathering(whole, place, _districts(counted)[order], signature)
-    bar = enough(*_lengths(counted, rare))
+    gathering = Gathering(whole, place, sketch.districts(counted)[order], signature)
+    bar = enough(*sketch.lengths(counted, counts > 1))
     for turn, times in enumerate((*STAGES, *[1.0] * LAST_LOOKS)):
         if times * bar < 1:
             gathering.look(turn, times * bar)
@@ -306,27 +253,43 @@ def gathered(counted: Sequence[Counted], *, progress: Progress | None = None) ->
     return Topics(numbered(group), np.clip(near, 0, 1))
 
 
+def _weighed(counted: Sequence[Counted], rare: Floats, met: NDArray[np.bool_], order: Longs) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """Rows of texts and of places in this order, whichever way the messages came."""
+    pairs = [sketch.weighed(batch, rare, met) for batch in counted]
+    place = sparse.vstack([row for _, row in pairs], format="csr")
+    whole = sparse.vstack([row for row, _ in pairs], format="csr")
+    del pairs
+    return whole[order], place[order]
+
+
 def _nearness(whole: sparse.csr_array, gathering: Gathering) -> Floats:
     """Likeness of each message's text to the sum of its group."""
     sums = gathering.whole.matrix
     length = np.sqrt(np.asarray(sums.multiply(sums).sum(axis=1)).ravel())
     out = np.empty(len(gathering.group), dtype=np.float32)
-    for at in range(0, len(out), 16384):
-        group = gathering.group[at : at + 16384]
-        out[at : at + 16384] = whole[at : at + 16384].multiply(sums[group]).sum(axis=1) / np.maximum(length[group], 1e-9)
+    for at in range(0, len(out), CHUNK):
+        group = gathering.group[at : at + CHUNK]
+        out[at : at + CHUNK] = whole[at : at + CHUNK].multiply(sums[group]).sum(axis=1) / np.maximum(
+            length[group], 1e-9
+        )
     return out
 
 
-def _lengths(counted: Sequence[Counted], rare: Floats) -> tuple[float, float]:
-    """Grams of a message on average, and grams that name places of a message that names any."""
-    grams = named = naming = 0
-    for batch in counted:
-        known = rare[batch.packed & np.uint32(SPACE - 1)] > 0
-        place = known & (batch.packed >> np.uint32(24) > 0)
-        grams += int(known.sum())
-        named += int(place.sum())
-        naming += len(np.unique(np.repeat(np.arange(batch.messages), batch.length)[place]))
-    return grams / max(sum(batch.messages for batch in counted), 1), named / max(naming, 1)
+def _cut(rows: sparse.csr_array) -> sparse.csr_array:
+    """The rows, very long ones without their lightest grams: a topic of thousands must not cost thousands at every turn."""
+    long = np.flatnonzero(np.diff(rows.indptr) > 2 * LONG)
+    if not len(long):
+        return rows
+    for row in long.tolist():
+        value = rows.data[rows.indptr[row] : rows.indptr[row + 1]]
+        value[value < np.partition(value, -LONG)[-LONG]] = 0
+    rows.eliminate_zeros()
+    return rows
+
+
+def _distinct(values: Longs) -> Longs:
+    values.sort()
+    return values[np.diff(values, prepend=-1) > 0]
 
 
 def numbered(group: Longs) -> NDArray[np.int32]:
@@ -335,13 +298,3 @@ def numbered(group: Longs) -> NDArray[np.int32]:
     rank = np.empty(len(first), dtype=np.int32)
     rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
     return rank[inverse]
-
-
-def _districts(counted: Sequence[Counted]) -> sparse.csr_array:
-    """Of every message the districts named in its title, one of them each with equal parts."""
-    base = np.cumsum([0, *(batch.messages for batch in counted)])
-    pairs = np.concatenate([batch.district + np.array([[at, 0]]) for at, batch in zip(base[:-1], counted, strict=True)])
-    pairs = np.unique(pairs, axis=0) if len(pairs) else pairs.astype(np.int64)
-    many = np.bincount(pairs[:, 0], minlength=base[-1])
-    value = (1 / np.maximum(many, 1))[pairs[:, 0]].astype(np.float32)
-    return sparse.csr_array((value, (pairs[:, 0], pairs[:, 1])), shape=(int(base[-1]), text.DISTRICTS))

@@ -172,7 +172,10 @@ def _rated(wanted: Wanted, facts: Facts) -> None:
 
 
 def _standing(wanted: Wanted, facts: Facts) -> None:
-    facts.standing = rounds.standing(wanted.conn, wanted.issue.id)
+    facts.standing, facts.round = rounds.standing(wanted.conn, wanted.issue.id), rounds.running(wanted.conn)
+    other = getattr(wanted.form, "other", "")
+    if other and facts.standing is not None:
+        facts.in_round = rounds.has_place(wanted.conn, facts.standing.round, other)
 
 
 _FETCH: dict[Need, Callable[[Wanted, Facts], None]] = {

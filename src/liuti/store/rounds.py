@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from msgspec import Struct, json
+from msgspec.structs import replace
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -40,11 +41,24 @@ _ROUND = select(rounds).where(rounds.c.id == bindparam("id"))
 _NUMBERED = select(rounds).where(rounds.c.number == bindparam("number"))
 _CLOSE = update(rounds).where(rounds.c.id == bindparam("b_id"), rounds.c.closed_at.is_(None))
 _STANDING = (
-    select(places.c.round_id, rounds.c.by, places.c.digest, places.c.total, places.c.rank)
+    select(
+        places.c.round_id,
+        rounds.c.by,
+        places.c.digest,
+        places.c.total,
+        places.c.rank,
+        rounds.c.slots,
+        rounds.c.at,
+        rounds.c.closed_at,
+    )
     .select_from(places.join(rounds, rounds.c.id == places.c.round_id))
     .where(places.c.issue_id == bindparam("issue"))
-    .order_by(places.c.round_id.desc())
+    .order_by(rounds.c.number.desc())
     .limit(1)
+)
+_RUNNING = select(rounds.c.id).where(rounds.c.closed_at.is_(None)).limit(1)
+_HAS_PLACE = select(places.c.line).where(
+    places.c.round_id == bindparam("round"), places.c.issue_id == bindparam("issue")
 )
 _CHANGES = (
     select(adjustments)
@@ -54,11 +68,12 @@ _CHANGES = (
 
 
 class Opened(Struct):
-    """What opening a round came to."""
+    """What opening a round came to: of so many matters scored, so many may be recommended, so many are."""
 
     id: str
     number: int
-    lines: int
+    scored: int
+    recommendable: int
     recommended: int
 
 
@@ -75,33 +90,67 @@ def scores(subjects_: Iterable[Subject], policy: Policy) -> list[tuple[Score, by
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A round as it will be frozen: computed from what was read, written later."""
+
+    as_of: datetime
+    slots: int
+    policy: int
+    scored: dict[str, tuple[Score, bytes]]
+    lines: list[panel.Place]
+    firmness: list[panel.Firmness]
+
+
+def prepare(subjects_: Iterable[Subject], policy: Policy, slots: int, as_of: datetime) -> Prepared:
+    """Scores and recommends; reads and writes nothing. Refused when nothing waits."""
+    scored = {one.id: (one, frozen) for one, frozen in scores(map(_without_words, subjects_), policy)}
+    if not scored:
+        raise Refused("nothing_to_choose", 422, "选题库中没有待选的题。", "Nothing waits to be selected.")
+    every, found = policy.score.set_aside_every, [one for one, _ in scored.values()]
+    lines = panel.recommend(found, slots, every)
+    return Prepared(as_of, slots, policy.version, scored, lines, panel.sensitivity(found, slots, every))
+
+
+def _without_words(subject: Subject) -> Subject:
+    """What people wrote stays where it can be erased by law: no title and no words of evidence are frozen."""
+    pointed = (replace(o, evidence=f"台账 {o.at:%Y-%m-%d %H:%M} 的佐证 in the ledger") for o in subject.overrides)
+    return replace(subject, title="", overrides=tuple(pointed))
+
+
 def open_round(
     conn: Connection, policy: Policy, by: str, slots: int, now: datetime, as_of: datetime | None = None
 ) -> Opened:
-    """Score what waits at `select`, freeze it, recommend. One transaction; Refused while another round is open."""
-    # Both in one look: whoever opens one while this scores takes the number, and the insert below finds it taken.
+    """Score what waits at `select`, freeze it, recommend, in one transaction; Refused as `keep`."""
+    refuse_if_open(conn)
+    moment = as_of or now
+    return keep(conn, prepare(subjects(conn, policy, moment), policy, slots, moment), by, now)
+
+
+def refuse_if_open(conn: Connection) -> int:
+    """The number of the last round; Refused 409 while one is open."""
     last, running = conn.execute(_BEFORE).one()
     if running is not None:
         raise _is_open(running)
-    scored = scores(subjects(conn, policy, as_of or now), policy)
-    if not scored:
-        raise Refused("nothing_to_choose", 422, "选题库中没有待选的题。", "Nothing waits to be selected.")
-    lines = panel.recommend([one for one, _ in scored], slots, policy.score.set_aside_every)
-    firm = panel.sensitivity([one for one, _ in scored], slots, policy.score.set_aside_every)
-    made = Opened(uuid7(now), last + 1, len(lines), sum(1 for one in lines if one.rank))
+    return int(last)
+
+
+def keep(conn: Connection, prepared: Prepared, by: str, now: datetime) -> Opened:
+    """Write the round. Refused 409 while another is open: whoever comes second finds the number taken."""
+    lines = prepared.lines
+    may, chosen = sum(1 for one in lines if one.by_total), sum(1 for one in lines if one.rank)
+    made = Opened(uuid7(now), refuse_if_open(conn) + 1, len(lines), may, chosen)
     row = {
-        "id": made.id, "number": made.number, "by": by, "at": now, "as_of": as_of or now, "slots": slots,
-        "policy": policy.version, "formula": FORMULA, "firmness": json.encode(firm[:MOST_LINES]).decode(),
+        "id": made.id, "number": made.number, "by": by, "at": now, "as_of": prepared.as_of, "slots": prepared.slots,
+        "policy": prepared.policy, "formula": FORMULA, "firmness": json.encode(prepared.firmness[:MOST_LINES]).decode(),
         "closed_at": None, "closed_by": None,
     }  # fmt: skip
     try:
         conn.execute(insert(rounds), row)
     except IntegrityError:
         raise _is_open(made.number) from None
-    found = {one.id: (one, frozen) for one, frozen in scored}
-    insert_many(
-        conn, places, [_line(made.id, n, one, *found[one.id]) for n, one in enumerate(lines[: slots + SHOWN], 1)]
-    )
+    kept = enumerate(lines[: prepared.slots + SHOWN], 1)
+    insert_many(conn, places, [_line(made.id, n, one, *prepared.scored[one.id]) for n, one in kept])
     return made
 
 
@@ -140,9 +189,22 @@ def listed(conn: Connection, before: int | None = None, most: int = 50) -> list[
 
 
 def standing(conn: Connection, issue: str) -> Standing | None:
-    """Where the latest round put the issue."""
+    """Where the latest round put the issue, and the panel after it."""
     row = conn.execute(_STANDING, {"issue": issue}).first()
-    return None if row is None else Standing(row.round_id, row.by, row.digest, row.total, row.rank)
+    if row is None:
+        return None
+    final = final_ranks(conn, row.round_id).get(issue)
+    closed = row.closed_at is not None
+    return Standing(row.round_id, row.by, row.digest, row.total, row.rank, final, row.slots, row.at, closed)
+
+
+def running(conn: Connection) -> str:
+    """The id of the open round, empty when none is."""
+    return conn.execute(_RUNNING).scalar() or ""
+
+
+def has_place(conn: Connection, round_id: str, issue: str) -> bool:
+    return conn.execute(_HAS_PLACE, {"round": round_id, "issue": issue}).first() is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,16 +95,49 @@ class _Ground:
     since_a_year: bool
 
 
+@dataclass(slots=True)
+class Waiting:
+    """All that was read about the matters that wait: from here on nothing but arithmetic."""
+
+    ground: _Ground
+    leads: list[Any]
+    alike: dict[str, list[Any]]
+    said: dict[str, list[Voice]]
+    evidence: dict[tuple[str, int], str]
+
+
 def subjects(conn: Connection, policy: Policy, as_of: datetime) -> Iterator[Subject]:
     """One for each matter that waits at `select`: of a topic only its earliest issue there, with the households of all."""
-    ground = _ground(conn, policy, as_of)
+    return seen(gather(conn, policy, as_of))
+
+
+def gather(conn: Connection, policy: Policy, as_of: datetime) -> Waiting:
     rows = [row for row in _matters(conn) if _since(row) <= as_of]
     first: dict[str, Any] = {}
     for row in sorted(rows, key=lambda r: (_since(r), r.id)):
         first.setdefault(row.topic_id or row.id, row)
-    leads = list(first.values())
-    for start in range(0, len(leads), BATCH):
-        yield from _of(conn, ground, leads[start : start + BATCH])
+    waiting = Waiting(_ground(conn, policy, as_of), list(first.values()), {}, {}, {})
+    for start in range(0, len(waiting.leads), BATCH):
+        _gather_some(conn, waiting, waiting.leads[start : start + BATCH])
+    return waiting
+
+
+def _gather_some(conn: Connection, waiting: Waiting, leads: list[Any]) -> None:
+    topics = sorted({row.topic_id for row in leads if row.topic_id})
+    if topics:
+        for row in conn.execute(_LIKE, {"topics": topics}):
+            waiting.alike.setdefault(row.topic_id, []).append(row)
+    counted = {issue for lead in leads for issue in _counted(lead, waiting.alike.get(lead.topic_id, []))}
+    waiting.said |= _voices(conn, counted)
+    waiting.evidence |= _evidence(conn, [lead.id for lead in leads if '"evidence"' in lead.state])
+
+
+def seen(waiting: Waiting) -> Iterator[Subject]:
+    """The subjects of what was gathered; reads nothing, and may take a thread of its own."""
+    for lead in waiting.leads:
+        like = waiting.alike.get(lead.topic_id, [])
+        heard = [voice for issue in _counted(lead, like) for voice in waiting.said.get(issue, ())]
+        yield _subject(waiting.ground, lead, like, heard, waiting.evidence)
 
 
 def _matters(conn: Connection) -> Iterator[Any]:
@@ -140,21 +173,6 @@ def _ground(conn: Connection, policy: Policy, as_of: datetime) -> _Ground:
     return _Ground(policy, as_of, found, communities, history, as_of - oldest >= YEAR)
 
 
-def _of(conn: Connection, ground: _Ground, leads: list[Any]) -> Iterator[Subject]:
-    topics = sorted({row.topic_id for row in leads if row.topic_id})
-    alike: dict[str, list[Any]] = defaultdict(list)
-    if topics:
-        for row in conn.execute(_LIKE, {"topics": topics}):
-            alike[row.topic_id].append(row)
-    counted = {lead.id: _counted(lead, alike.get(lead.topic_id, [])) for lead in leads}
-    said = _voices(conn, {issue for ids in counted.values() for issue in ids})
-    evidence = _evidence(conn, [lead.id for lead in leads if '"evidence"' in lead.state])
-    for lead in leads:
-        like = alike.get(lead.topic_id, [])
-        heard = [voice for issue in counted[lead.id] for voice in said.get(issue, ())]
-        yield _subject(ground, lead, like, heard, evidence)
-
-
 def _counted(lead: Any, like: Iterable[Any]) -> set[str]:
     return {lead.id} | {row.id for row in like if row.step in COUNTS}
 
@@ -183,6 +201,14 @@ def same_text(text: str) -> str:
     """Equal for texts that differ in width, case, blanks and signs only."""
     plain = "".join(char for char in words.plain(text) if char.isalnum())
     return sha256(plain.encode()).hexdigest()[:32]
+
+
+def evidence_of(conn: Connection, issue: str) -> list[dict[str, Any]]:
+    """What people put right about its score, with their words as far as they are still kept."""
+    said = _evidence(conn, [issue])
+    state = conn.execute(select(issues.c.state).where(issues.c.id == issue)).scalar()
+    found = _STATE.decode(state).evidence if state is not None else ()
+    return [{"factor": e.factor, "value": e.value, "at": e.at, "words": said.get((issue, e.version))} for e in found]
 
 
 def _evidence(conn: Connection, ids: list[str]) -> dict[tuple[str, int], str]:

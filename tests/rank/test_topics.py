@@ -1,0 +1,137 @@
+"""Batches of messages become topics. Reads real messages from LIUTI_DATA when that is set, never copies from it."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from bench.made import make
+from liuti.rank import bcubed, sketch, topics
+
+FOLDER = os.environ.get("LIUTI_DATA", "")
+real = pytest.mark.skipif(not FOLDER, reason="LIUTI_DATA is not set: the real messages were not tried")
+
+WATER = [
+    ("云栖小区停水三天没人管", "我们云栖小区从周一开始停水,物业说水泵坏了,一直没修好。"),
+    ("投诉云栖小区水泵坏了不修", "云栖小区水泵坏了,停水三天,老人只能提水上楼,物业不修。"),
+    ("云栖小区何时恢复供水?", "停水好几天了,云栖小区的水泵坏了,物业一直说在修。"),
+]
+ELSEWHERE = [(title.replace("云栖", "兰亭"), body.replace("云栖", "兰亭")) for title, body in WATER]
+OTHER = [
+    ("云栖小区门口烧烤店油烟扰民", "云栖小区大门旁边的烧烤店每晚冒烟,油烟飘进屋里,不敢开窗。"),
+    ("云栖小区烧烤油烟何时能治理", "晚上烧烤店油烟很大,云栖小区靠门口的几栋都不敢开窗,没装净化器。"),
+]
+NOISE = [
+    ("建议枫林公园增设座椅", "枫林公园散步的人多,能歇脚的椅子太少。"),
+    ("咨询落户需要的材料", "大学毕业想落户,不知道要带哪些证件,去哪个窗口。"),
+    ("青溪路路灯不亮", "青溪路从桥头到学校一段路灯全灭,夜里很黑。"),
+    ("长桥村修路款去向不明", "村里集资修路,钱收了两年,路没有修,账目不公开。"),
+    ("实验小学食堂饭菜凉", "孩子在实验小学吃午饭,回来说菜是凉的,餐费却涨了。"),
+]
+ALL = WATER + ELSEWHERE + OTHER + NOISE
+
+
+def found(rows: list[tuple[str, str]]) -> list[int]:
+    return topics.find([t for t, _ in rows], [b for _, b in rows]).topic.tolist()
+
+
+def groups(labels: list[int]) -> set[frozenset[int]]:
+    return {frozenset(np.flatnonzero(np.array(labels) == label).tolist()) for label in set(labels)}
+
+
+def test_paraphrases_are_one_topic_and_another_matter_at_the_place_is_another() -> None:
+    label = found(ALL)
+    assert len(set(label[:3])) == 1
+    assert len(set(label[6:8])) == 1
+    assert label[0] != label[6]
+    assert len(set(label[8:]) - set(label[:8])) == len(NOISE)
+
+
+def test_the_same_words_about_another_place_are_another_topic() -> None:
+    label = found(ALL)
+    assert len(set(label[3:6])) == 1
+    assert label[0] != label[3]
+
+
+def test_the_same_words_about_another_district_are_another_topic() -> None:
+    rows = [(f"B{n}区幸福小区停水三天没人管", "幸福小区停水三天,物业说水泵坏了,一直没修好。") for n in (3, 3, 4, 4)]
+    label = found(rows + OTHER + NOISE)
+    assert label[0] == label[1] != label[2] == label[3]
+
+
+def test_topics_are_numbered_in_order_of_their_first_message() -> None:
+    label = found(ALL)
+    firsts = [label.index(number) for number in range(max(label) + 1)]
+    assert firsts == sorted(firsts)
+
+
+def test_the_order_of_messages_does_not_change_the_groups() -> None:
+    made = make(1500, seed=4)
+    before = topics.find(made.titles, made.bodies)
+    order = np.random.default_rng(2).permutation(1500)
+    after = topics.find([made.titles[i] for i in order], [made.bodies[i] for i in order])
+    back = np.empty(1500, dtype=np.int32)
+    back[order] = after.topic
+    assert bcubed.between(before.topic, back).f1 == 1.0
+    assert np.allclose(before.similarity[order], after.similarity, atol=1e-4)
+
+
+def test_the_same_messages_give_the_same_numbers_again() -> None:
+    made = make(600, seed=9)
+    one, two = topics.find(made.titles, made.bodies), topics.find(made.titles, made.bodies)
+    assert one.topic.tolist() == two.topic.tolist()
+    assert one.similarity.tolist() == two.similarity.tolist()
+
+
+def test_batches_prepared_elsewhere_give_the_same_topics() -> None:
+    made = make(700, seed=6)
+    cuts = [slice(0, 100), slice(100, 650), slice(650, 700)]
+    apart = topics.gathered([sketch.prepare(made.titles[cut], made.bodies[cut]) for cut in cuts])
+    assert apart.topic.tolist() == topics.find(made.titles, made.bodies).topic.tolist()
+
+
+def test_made_messages_of_known_topics_are_found() -> None:
+    made = make(3000, seed=12)
+    result = topics.find(made.titles, made.bodies)
+    assert bcubed.between(result.topic, made.topic).f1 >= 0.9
+    assert result.topic.dtype == np.int32
+    assert result.similarity.dtype == np.float32
+    assert 0 <= result.similarity.min() <= result.similarity.max() <= 1
+
+
+def test_copies_are_one_topic_even_of_words_without_a_place() -> None:
+    label = found([("咨询落户", "要带什么材料")] * 4 + NOISE)
+    assert len(set(label[:4])) == 1
+
+
+@pytest.mark.parametrize("rows", [[], [("", "")], [("", "")] * 3, [("路", "")], [("青溪路", "路灯不亮")]])
+def test_few_or_empty_messages_are_no_error(rows: list[tuple[str, str]]) -> None:
+    result = topics.find([t for t, _ in rows], [b for _, b in rows])
+    assert len(result.topic) == len(result.similarity) == len(rows)
+
+
+def test_progress_is_told_and_ends_at_the_whole() -> None:
+    told: list[tuple[int, int]] = []
+    made = make(1100, seed=2)
+    topics.find(made.titles, made.bodies, progress=lambda done, total: told.append((done, total)))
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1][0] == told[-1][1] == told[0][1]
+
+
+@real
+def test_real_messages_are_found_and_hard_negatives_stay_apart() -> None:
+    columns = pq.read_table(Path(FOLDER) / "messages.parquet").to_pydict()
+    gold = pq.read_table(Path(FOLDER) / "gold_topics_dev.parquet").to_pydict()
+    ignored = set(pq.read_table(Path(FOLDER) / "gold_ignore.parquet")["msg_id"].to_pylist())
+    result = topics.find(columns["title"], columns["body"])
+    label = dict(zip(columns["msg_id"], result.topic.tolist(), strict=True))
+    fit = bcubed.against(dict(zip(gold["msg_id"], gold["topic_id"], strict=True)), label, ignored)
+    assert fit.f1 >= 0.93
+    with (Path(FOLDER) / "gold_hard_negative_pairs.csv").open(encoding="utf-8") as file:
+        pairs = [(int(row["msg_a"]), int(row["msg_b"])) for row in csv.DictReader(file)]
+    assert [(a, b) for a, b in pairs if label[a] == label[b]] == []
