@@ -387,6 +387,7 @@ def test_a_database_of_another_version_or_kind_is_refused(
     monkeypatch.setenv("LIUTI_KEYS", new_key())
     assert "run `liuti migrate` first" in command("rank", "--database-url", bare_database_url).stderr
     assert command("rank", "--database-url", "mysql://a/b").exit_code == 2
+    assert "cannot be opened" in command("rank", "--database-url", "sqlite:////no/such/folder/liuti.db").stderr
 
 
 def test_the_ranking_of_a_topic_shows_only_what_still_waits(town: str) -> None:

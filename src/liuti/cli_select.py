@@ -64,7 +64,7 @@ def in_words() -> Iterator[None]:
     except PolicyError as error:
         raise fail(f"政策文件有误:\n{error}", "The policy file is at fault, see the lines above.") from None
     except OSError as error:
-        raise fail(f"读写失败:{error.filename} {error.strerror}", f"not read or written: {error}") from None
+        raise fail(f"读写失败:{error}", f"not read or written: {error}") from None
 
 
 def settings(url: str | None) -> Settings:
@@ -77,12 +77,16 @@ def settings(url: str | None) -> Settings:
 def database(url: str | None) -> Settings:
     """The settings of a database that can be read by this version; Refused otherwise."""
     from liuti.store import migrate
+    from liuti.store.engine import DatabaseFault
 
     chosen = settings(url)
     try:
         behind = migrate.pending(chosen.database_url)
     except ValueError as error:
         raise Refused("bad_database", 422, f"数据库地址有误:{error}", str(error)) from None
+    except DatabaseFault as fault:
+        zh, en = f"数据库打不开:{fault.orig}", f"The database cannot be opened: {fault.orig}"
+        raise Refused("no_database", 503, zh, en) from None
     if behind:
         zh, en = "数据库结构需要升级,请先运行 liuti migrate。", "The database is behind: run `liuti migrate` first."
         raise Refused("database_behind", 409, zh, en)

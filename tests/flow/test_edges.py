@@ -322,10 +322,14 @@ def test_what_failed_a_check_once_is_never_passed_by_the_clock_again() -> None:
 
 
 def test_merged_voices_are_all_invited_and_go_back_when_it_is_undone() -> None:
+    def lead_of(story: Story) -> tuple[int, tuple[str, ...]]:
+        assert story.lead is not None
+        return story.lead.voices, story.lead.took_in
+
     story = merged(submitted(voices=3))
-    assert story.lead is not None and story.lead.voices == 5 and story.lead.took_in == ("i-1",)
+    assert lead_of(story) == (5, ("i-1",))
     story.act("intake", "unmerge")
-    assert story.lead is not None and story.lead.voices == 2 and story.lead.took_in == ()
+    assert lead_of(story) == (2, ())
 
 
 def test_a_site_photo_is_a_grid_workers_an_inspectors_own_or_a_units_is_none() -> None:
