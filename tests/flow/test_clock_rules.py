@@ -487,6 +487,8 @@ def test_the_ladder_of_a_clock_in_hours_climbs_by_its_own_length() -> None:
         ("warn", shanghai("2026-11-03 04:00")), ("overdue", shanghai("2026-11-03 10:00")), ("urge", shanghai("2026-11-03 10:00")),
         ("urge", shanghai("2026-11-04 10:00")), ("urge", shanghai("2026-11-05 10:00")),
     ]  # fmt: skip
+    told = [{letter.to for letter in d.letters if letter.event == "urge"} for d in story.trail if d.move == "urge"]
+    assert [("role:intake" in to) for to in told] == [True, False, False], "intake on duty hears of the first at once"
 
 
 def test_an_order_drafted_by_the_ladder_runs_only_once_an_inspector_signed_it() -> None:

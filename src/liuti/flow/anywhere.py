@@ -157,7 +157,9 @@ def urge(case: Case) -> None:
     rung = clocks.climb(case, late)
     case.noted["rung"] = rung
     case.letters.clear()
-    case.tell("urge", *responsible(case, late))
+    # A clock in hours leaves nobody a day to look at a list: intake on duty hears of it at once as well.
+    on_duty = ("role:intake",) if rung == 1 and late.length.endswith("h") else ()
+    case.tell("urge", *dict.fromkeys((*responsible(case, late), *on_duty)))
     if rung == 2:
         number = len(issue.orders) + 1
         to = next(iter(responsible(case, late)), "role:inspector")

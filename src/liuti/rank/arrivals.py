@@ -148,7 +148,7 @@ class Index(Generic[Key]):
         for at, end in enumerate(until.tolist()):
             row = slice(end - int(batch.length[at]), end)
             gram, whole, place = grams[row], wholes[row], places[row]
-            named = np.flatnonzero(place * (self._counts[gram] >= 2))
+            named = np.flatnonzero(place)
             if len(named):
                 self._grams_named += len(named)
                 self._naming += 1

@@ -28,7 +28,6 @@ RARE, RARE_PLACE = 1.4, 2.0
 """Powers of a gram's rarity in a text and in the name of a place."""
 COMMON = 0.5
 """A gram in more than this share of the messages tells nothing."""
-WMIN1 = False
 NAMED = 0.5
 """Share of its count that a gram keeps in its text where it names a place: that is judged by itself."""
 
@@ -172,7 +171,7 @@ def weighed(batch: Counted, rare: Floats, met: NDArray[np.bool_]) -> tuple[spars
     """
     message, gram, whole, place = tallied(batch)
     weight = rare[gram]
-    whole, place = whole * weight**RARE * (met[gram] | WMIN1), place * weight**RARE_PLACE
+    whole, place = whole * weight**RARE * met[gram], place * weight**RARE_PLACE
     nowhere = np.bincount(message, place, minlength=batch.messages) == 0
     place = np.where(nowhere[message], whole, place)
     return _rows(message, gram, whole, met, batch.messages), _rows(message, gram, place, met, batch.messages)
@@ -196,7 +195,7 @@ def lengths(counted: Sequence[Counted], met: NDArray[np.bool_]) -> tuple[float, 
     grams = named = naming = 0
     for batch in counted:
         place = batch.packed >> np.uint32(BITS + 4) > 0
-        grams += int((met[batch.packed & np.uint32(SPACE - 1)]|WMIN1).sum())
+        grams += int(met[batch.packed & np.uint32(SPACE - 1)].sum())
         named += int(place.sum())
         naming += len(np.unique(np.repeat(np.arange(batch.messages), batch.length)[place]))
     return grams / max(sum(batch.messages for batch in counted), 1), named / max(naming, 1)

@@ -21,9 +21,9 @@ LONG = 1024
 """Grams a group is told by at most; up to twice as many before it is cut."""
 ANYWHERE = 0.1
 """What likeness counts for without a common place, beside likeness of places from 0 to 1."""
-ENOUGH = 0.02
+ENOUGH = 0.013
 """Likeness from which two groups are one topic, in texts of `GRAMS` grams of which `GRAMS_PLACE` name places."""
-GRAMS, GRAMS_PLACE = 135.0, 14.4
+GRAMS, GRAMS_PLACE = 157.0, 18.7
 STAGES = (24.0, 14.0, 9.0, 6.0, 4.0, 2.6, 1.8, 1.35, 1.0)
 """Likeness asked for from stage to stage, in times of what is enough."""
 PICKED = 8
@@ -253,7 +253,9 @@ def gathered(counted: Sequence[Counted], *, progress: Progress | None = None) ->
     return Topics(numbered(group), np.clip(near, 0, 1))
 
 
-def _weighed(counted: Sequence[Counted], rare: Floats, met: NDArray[np.bool_], order: Longs) -> tuple[sparse.csr_array, sparse.csr_array]:
+def _weighed(
+    counted: Sequence[Counted], rare: Floats, met: NDArray[np.bool_], order: Longs
+) -> tuple[sparse.csr_array, sparse.csr_array]:
     """Rows of texts and of places in this order, whichever way the messages came."""
     pairs = [sketch.weighed(batch, rare, met) for batch in counted]
     place = sparse.vstack([row for _, row in pairs], format="csr")
