@@ -382,12 +382,13 @@ def test_a_line_that_does_not_replay_is_named_and_ends_with_1(
 
 
 def test_a_database_of_another_version_or_kind_is_refused(
-    command: Command, bare_database_url: str, monkeypatch: pytest.MonkeyPatch
+    command: Command, bare_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIUTI_KEYS", new_key())
+    (tmp_path / "letter.txt").write_text("no database, but long enough to be read as the beginning of one " * 40)
     assert "run `liuti migrate` first" in command("rank", "--database-url", bare_database_url).stderr
     assert command("rank", "--database-url", "mysql://a/b").exit_code == 2
-    assert "cannot be opened" in command("rank", "--database-url", "sqlite:////no/such/folder/liuti.db").stderr
+    assert "cannot be opened" in command("rank", "--database-url", f"sqlite:///{tmp_path / 'letter.txt'}").stderr
 
 
 def test_the_ranking_of_a_topic_shows_only_what_still_waits(town: str) -> None:

@@ -163,7 +163,9 @@ def rank(
     columns: Annotated[
         str | None, typer.Option(help="of the file: id=…,title=…,text=…,reported_at=…,user=…,community=…")
     ] = None,
-    model: Annotated[Path | None, typer.Option(help="guess categories of the file by this model")] = None,
+    model: Annotated[
+        Path | None, typer.Option(envvar="LIUTI_CATEGORY_MODEL", help="guess categories of the file by this model")
+    ] = None,
     labels: Annotated[str, typer.Option(help="the model's labels as the policy's: 环境保护=environment,…")] = "",
     verified: Annotated[bool, typer.Option(help="the users of the file are verified households")] = False,
     as_of: Annotated[str | None, typer.Option(metavar="MOMENT", help="2026-03-01 or 2026-03-01T09:00+08:00")] = None,
@@ -355,7 +357,7 @@ def categories_train(
 @categories.command("suggest")
 def categories_suggest(
     text: str,
-    model: Annotated[Path, typer.Option(help="made by `liuti categories train`")],
+    model: Annotated[Path, typer.Option(envvar="LIUTI_CATEGORY_MODEL", help="made by `liuti categories train`")],
     title: Annotated[str, typer.Option()] = "",
 ) -> None:
     """The likeliest categories of a text, how sure, and the words that spoke for each."""

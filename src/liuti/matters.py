@@ -89,7 +89,7 @@ class Matters:
         fresh: list[_Placed] = []
         while rows := await engine.read(partial(topics.placed, since=self._since, after=self._after)):
             self._since, self._after = rows[-1].at, rows[-1].id
-            fresh += [(row.id, row.title, row.body, row.topic_id) for row in rows if row.id not in self._known]
+            fresh += [(row.id, row.title, row.body, row.topic) for row in rows if row.id not in self._known]
         if fresh:
             await asyncio.to_thread(self._take if self._known else self._load, fresh)
 
@@ -159,7 +159,7 @@ async def _everything(engine: Engine) -> list[_Placed]:
     since, after, found = LONG_AGO, "", list[_Placed]()
     while rows := await engine.read(partial(topics.placed, since=since, after=after)):
         since, after = rows[-1].at, rows[-1].id
-        found += [(row.id, row.title, row.body, row.topic_id) for row in rows]
+        found += [(row.id, row.title, row.body, row.topic) for row in rows]
     after = ""
     while fresh := await engine.read(partial(topics.unplaced, after=after)):
         after = fresh[-1].id

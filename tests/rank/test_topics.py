@@ -78,7 +78,7 @@ def test_the_order_of_messages_does_not_change_the_groups() -> None:
     back = np.empty(1500, dtype=np.int32)
     back[order] = after.topic
     assert bcubed.between(before.topic, back).f1 == 1.0
-    assert np.allclose(before.similarity[order], after.similarity, atol=1e-4)
+    assert np.allclose(before.similarity[order], after.similarity, atol=1e-2)
 
 
 def test_the_same_messages_give_the_same_numbers_again() -> None:

@@ -15,8 +15,6 @@ from liuti.rank.sketch import SPACE, Counted, Floats, Longs
 
 Key = TypeVar("Key", bound=Hashable)
 
-STRICTER = 0.8
-"""Likeness asked for, in times of what the batch asks for: a message that comes early has few others to be like."""
 GRAMS, LISTED, LOOKED_UP = 48, 600, 8_000
 """Grams looked up for a message, topics read of the list of each, and of all."""
 TOPICS, MESSAGES = 24, 192
@@ -70,7 +68,7 @@ class Index(Generic[Key]):
         self._district: dict[int, dict[int, float]] = {}
         self._topics: dict[int, _Topic] = {}
         self._next = 0
-        self._grams_known = self._grams_named = self._naming = 0
+        self._grams_known, self._named_so_far = 0, (0, 0)
         self._listed: dict[int, array[int]] = {}
         self._query = np.zeros(2 * SPACE, dtype=np.float32)
         self._tables = np.zeros((2, COUNTED + 1), dtype=np.float32)
@@ -122,8 +120,15 @@ class Index(Generic[Key]):
 
     def similar(self, title: str, body: str, n: int = 5) -> list[tuple[Key, float]]:
         """The `n` nearest messages and how like they are (0 to 1), nearest first; nothing is kept."""
-        message = self._read(sketch.prepare([title], [body]))[0]
-        return self._nearest(message, self._ranked(message), n)
+        batch = sketch.prepare([title], [body])
+        gram = batch.packed & np.uint32(SPACE - 1)
+        counted = self._named_so_far
+        self._counts[gram] += 1
+        message = self._read(batch)[0]
+        near = self._nearest(message, self._ranked(message), n)
+        self._counts[gram] -= 1
+        self._named_so_far = counted
+        return near
 
     # -- a message in numbers ------------------------------------------------------------------------------------
 
@@ -131,8 +136,10 @@ class Index(Generic[Key]):
         """How rare each gram is among the messages so far."""
         n = len(self._keys) + 1
         if n > self._tables_at * 1.01:
-            weight = sketch.rarity(np.clip(np.arange(COUNTED + 1), 2, max(n, 2)), max(n, 2))
+            weight = sketch.rarity(np.clip(np.arange(COUNTED + 1), 1, max(n, 2)), max(n, 2))
             self._tables = np.stack([weight**sketch.RARE, weight**sketch.RARE_PLACE])
+            # As in `sketch.weighed`: what one message alone has counts in the name of a place only.
+            self._tables[0, :2] = 0
             self._tables_at = n
         counts = np.minimum(self._counts[gram & (SPACE - 1)], COUNTED)
         rare: Floats = self._tables[(gram >= SPACE).astype(np.int8), counts]
@@ -150,11 +157,11 @@ class Index(Generic[Key]):
             gram, whole, place = grams[row], wholes[row], places[row]
             named = np.flatnonzero(place)
             if len(named):
-                self._grams_named += len(named)
-                self._naming += 1
+                self._named_so_far = self._named_so_far[0] + len(named), self._named_so_far[1] + 1
                 place = place[named]
             else:
-                named, place = np.arange(len(gram)), whole
+                named = np.flatnonzero(self._counts[gram] >= 2)
+                place = whole[named]
             many = {number: 1.0 / len(districts[at]) for number in districts[at]}
             both = np.concatenate([gram, gram[named] + SPACE])
             out.append(self._normed(_Message(both, np.concatenate([whole, place]), many)))
@@ -163,9 +170,8 @@ class Index(Generic[Key]):
     # -- what is near --------------------------------------------------------------------------------------------
 
     def _enough(self) -> float:
-        return STRICTER * topics.enough(
-            self._grams_known / max(len(self._keys), 1), self._grams_named / max(self._naming, 1)
-        )
+        named, naming = self._named_so_far
+        return topics.enough(self._grams_known / max(len(self._keys), 1), named / max(naming, 1))
 
     def _candidates(self, gram: NDArray[np.int32], value: Floats) -> Longs:
         """Topics that share the weightiest grams of the text or of its places, best first; of long lists the latest."""
@@ -240,7 +246,7 @@ class Index(Generic[Key]):
 
     def _normed(self, message: _Message) -> _Message:
         """The row at the length it has with today's rarity: 1 for its text, and 1 for its places."""
-        square = (message.value * self._rare(message.gram) * (self._counts[message.gram & (SPACE - 1)] >= 2)) ** 2
+        square = (message.value * self._rare(message.gram)) ** 2
         place = message.gram >= SPACE
         named = float(square[place].sum())
         lengths = np.sqrt([max(float(square.sum()) - named, 1e-6), max(named, 1e-6)])

@@ -155,7 +155,7 @@ class Gathering:
             width = int(np.clip(PAIRS // max(len(at), 1), 3, 64))
             a, b = sketch.pairs_in_lists(key, row, order[row], width)
             pairs.append(np.minimum(row[a], row[b]) * n + np.maximum(row[a], row[b]))
-        self._take(_distinct(np.concatenate(pairs)), n, least / 2)
+        self._take(_distinct(np.concatenate(pairs)), n, least)
 
     def _take(self, pairs: Longs, base: int, least: float) -> None:
         left, right = np.divmod(pairs, base)
@@ -189,7 +189,7 @@ class Gathering:
         moved = np.flatnonzero((b >= n) & (a != b))
         pairs = _distinct(a[moved] * (n + k) + b[moved])
         a, b, likeness = a[still], b[still], self.likeness[still]
-        self._take(pairs, n + k, least / 2)
+        self._take(pairs, n + k, least)
         self.left, self.right = np.concatenate([a, self.left]), np.concatenate([b, self.right])
         self.likeness = np.concatenate([likeness, self.likeness])
         return k

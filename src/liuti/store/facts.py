@@ -13,6 +13,7 @@ from liuti.flow.issue import Issue
 from liuti.flow.kernel import Actor, Facts, Form, Need, Unit
 from liuti.flow.words import Clock, Role
 from liuti.store import rounds
+from liuti.store.people import PERSON, as_actor
 from liuti.store.tables import issues, people, ratings, units, voices
 from liuti.store.vault import KeyRing
 
@@ -38,9 +39,7 @@ _UNITS = (
     .select_from(units.outerjoin(people, people.c.id == units.c.supervisor))
     .where(units.c.id.in_(bindparam("ids", expanding=True)), units.c.active)
 )
-_PEOPLE = select(people.c.id, people.c.roles, people.c.unit_id, people.c.level, people.c.post, people.c.name).where(
-    people.c.id.in_(bindparam("ids", expanding=True)), people.c.active
-)
+_PEOPLE = select(*PERSON).where(people.c.id.in_(bindparam("ids", expanding=True)), people.c.active)
 _LOCK_PERSON = select(people.c.id).where(people.c.id == bindparam("id")).with_for_update()
 _CLAIMS = select(func.count()).where(
     issues.c.leader == bindparam("id"),
@@ -108,14 +107,7 @@ def _people(wanted: Wanted, facts: Facts) -> None:
     form = wanted.form
     ids = _named(form, form.people if form else ()) | ({wanted.issue.leader} - {""})
     if ids:
-        facts.people = {
-            r.id: Actor(r.id, roles_of(r.roles), unit=r.unit_id or "", level=r.level, post=r.post, name=r.name)
-            for r in wanted.conn.execute(_PEOPLE, {"ids": sorted(ids)})
-        }
-
-
-def roles_of(text: str) -> frozenset[Role]:
-    return frozenset(Role(name) for name in text.split(",") if name)
+        facts.people = {row.id: as_actor(row) for row in wanted.conn.execute(_PEOPLE, {"ids": sorted(ids)})}
 
 
 def _claims(wanted: Wanted, facts: Facts) -> None:

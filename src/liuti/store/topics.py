@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, bindparam, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from liuti.flow.kernel import Refused
+from liuti.flow.propose import DISTRICT, UNKNOWN
 from liuti.flow.words import Kind, Step
 from liuti.store.tables import Moment, grids, issues
 from liuti.store.tables_rank import topic_members, topics
@@ -20,16 +21,14 @@ WAITING = (Step.PROPOSE.value, Step.SELECT.value)
 _COMPARED = and_(issues.c.kind != Kind.TIP_OFF.value, issues.c.step != Step.WITHDRAWN.value)
 _WITH = issues.outerjoin(topic_members, topic_members.c.issue_id == issues.c.id)
 _UNPLACED = (
-    select(issues.c.id, issues.c.title, issues.c.body)
+    select(issues.c.id, issues.c.title, issues.c.body, issues.c.place)
     .select_from(_WITH)
     .where(topic_members.c.issue_id.is_(None), _COMPARED, issues.c.id > bindparam("after"))
     .order_by(issues.c.id)
     .limit(BATCH)
 )
 _PLACED = (
-    select(
-        issues.c.id, issues.c.title, issues.c.body, topic_members.c.topic_id, topic_members.c.at, topic_members.c.source
-    )
+    select(issues.c.id, issues.c.title, issues.c.body, issues.c.place, topic_members.c.topic_id, topic_members.c.at)
     .select_from(issues.join(topic_members, topic_members.c.issue_id == issues.c.id))
     .where(tuple_(topic_members.c.at, issues.c.id) > tuple_(bindparam("since", type_=Moment), bindparam("after")))
     .order_by(topic_members.c.at, issues.c.id)
@@ -82,13 +81,33 @@ class Member(NamedTuple):
     similarity: float
 
 
-def unplaced(conn: Connection, after: str = "") -> list[Any]:
-    return list(conn.execute(_UNPLACED, {"after": after}))
+class Unplaced(NamedTuple):
+    id: str
+    title: str
+    body: str
+    """With the place in front: what is the same elsewhere is another matter."""
 
 
-def placed(conn: Connection, since: datetime, after: str) -> list[Any]:
+class Placed(NamedTuple):
+    id: str
+    title: str
+    body: str
+    topic: str
+    at: datetime
+
+
+def unplaced(conn: Connection, after: str = "") -> list[Unplaced]:
+    return [Unplaced(r.id, r.title, told(r.place, r.body)) for r in conn.execute(_UNPLACED, {"after": after})]
+
+
+def placed(conn: Connection, since: datetime, after: str) -> list[Placed]:
     """In the order they were placed, from one moment and id on."""
-    return list(conn.execute(_PLACED, {"since": since, "after": after}))
+    rows = conn.execute(_PLACED, {"since": since, "after": after})
+    return [Placed(r.id, r.title, told(r.place, r.body), r.topic_id, r.at) for r in rows]
+
+
+def told(place: str, body: str) -> str:
+    return body if place in ("", UNKNOWN, DISTRICT) else f"{place}。{body}"
 
 
 def place(conn: Connection, members: Sequence[Member], source: str, now: datetime) -> int:
