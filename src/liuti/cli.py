@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from liuti import cli_select
 from liuti.flow.kernel import Refused
 from liuti.settings import Settings, SettingsUnfit, settings_in_words
 
@@ -23,6 +24,7 @@ calendar = typer.Typer(no_args_is_help=True, help="the yearly notices of working
 app.add_typer(user, name="user")
 app.add_typer(token, name="token")
 app.add_typer(calendar, name="calendar")
+cli_select.add(app)
 OUT = Console()
 ERR = Console(stderr=True)
 Url = Annotated[

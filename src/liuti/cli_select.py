@@ -42,6 +42,7 @@ def add(app: typer.Typer) -> None:
     """Put these commands beside the others."""
     app.command()(topics)
     app.command()(rank)
+    app.command()(accept)
     app.add_typer(rounds, name="rounds")
     app.add_typer(categories, name="categories")
 
@@ -319,13 +320,48 @@ def rounds_replay(name: Name, database_url: Url = None) -> None:
         raise typer.Exit(1)
 
 
+def accept(
+    by: Annotated[str, typer.Option("--by", help="login of the intake officer in whose name it is done")],
+    grid: Annotated[str, typer.Option(help="where issues belong that name no grid")],
+    model: Annotated[
+        Path | None, typer.Option(envvar="LIUTI_CATEGORY_MODEL", help="made by `liuti categories train`")
+    ] = None,
+    least: Annotated[float, typer.Option(min=0, max=1, help="how sure a suggested category must be")] = 0.5,
+    otherwise: Annotated[str, typer.Option(help="the category of what nothing is suggested for")] = "other",
+    labels: Annotated[str, typer.Option(help="the model's labels as categories: 环境保护=environment,…")] = "",
+    database_url: Url = None,
+) -> None:
+    """Accept a backlog into the pool of topics: everything at `propose` but urgent matters and tip-offs."""
+    from liuti import selection
+    from liuti import selection_files as files
+    from liuti.backlog import Rule
+
+    names = {left.strip(): right.strip() for left, _, right in (one.partition("=") for one in labels.split(",") if one)}
+    with in_words(), bar() as progress:
+        learned = files.model_at(model) if model is not None else None
+        rule = Rule(grid, least, otherwise, names)
+        made = selection.accept(database(database_url), by, rule, learned, datetime.now(UTC), progress)
+    left = ", ".join(f"{code} {n}" for code, n in made.left.items())
+    said(
+        f"受理入库 {made.accepted} 件;未受理 {made.left.total()} 件",
+        f"{made.accepted} accepted; {made.left.total()} left: {left or '-'}",
+    )
+    shown = Table("类别 category", "件 issues")
+    for code, n in made.categories.most_common():
+        shown.add_row(escape(code), str(n))
+    OUT.print(shown)
+
+
 # --- categories ------------------------------------------------------------------------------------------------------
 
 
 @categories.command("train")
 def categories_train(
-    file: Path,
     out: Annotated[Path, typer.Option("--out", help="where the model goes, as model.liuti")],
+    file: Annotated[
+        Path | None, typer.Argument(help="sorted messages; without a file the issues intake has sorted")
+    ] = None,
+    database_url: Url = None,
     text: Annotated[
         str, typer.Option(help="column of the text; of several with commas the first that is filled")
     ] = "body",
@@ -335,12 +371,18 @@ def categories_train(
     test: Annotated[str, typer.Option(help="measure by rows with column=value only")] = "",
 ) -> None:
     """Learn categories from sorted messages, measured by 5 folds."""
+    from liuti import selection
     from liuti import selection_files as files
 
     started = perf_counter()
     columns = {"text": text, "title": title, "label": label, "group": group}
     with in_words(), bar() as progress:
-        model = files.train(file, out, columns, test, datetime.now(UTC), progress)
+        read = (
+            files.labelled(file, columns, test, progress)
+            if file is not None
+            else selection.labelled(database(database_url))
+        )
+        model = files.train(read, out, datetime.now(UTC), progress)
     measured = model.measured
     assert measured is not None
     shown = Table("类别 category", "F1", "95%", "条 rows")

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from liuti import backlog
+from liuti.backlog import Accepted, Rule
 from liuti.flow.issue import Issue
-from liuti.flow.kernel import Refused, not_yours
+from liuti.flow.kernel import Actor, Refused, not_yours
+from liuti.flow.table import FLOW
 from liuti.flow.words import Role
 from liuti.policy import Policy
 from liuti.rank import panel
+from liuti.rank.categories import Model
 from liuti.rank.score import FORMULA, Score, score
 from liuti.report import Behind, Matter, Message, Report
+from liuti.selection_files import Labelled, Progress
 from liuti.settings import Settings
 from liuti.store import people, read, rounds, topics
+from liuti.store.act import Desk
 from liuti.store.audit import By, note
-from liuti.store.engine import Blocking
+from liuti.store.engine import Blocking, open_engine
 from liuti.store.subjects import COUNTS, Waiting, gather, seen
 from liuti.store.world import load_world
+from liuti.store.worlds import Worlds
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 WAITING = {step.value for step in COUNTS}
 MOST_SLOTS = 200
+LEARNED_FROM = 30_000
+"""So many of the newest sorted issues: beyond that learning takes more memory than it gains."""
 LARGEST = 6
 """Topics beyond the list that are shown because most people raised them."""
 
@@ -121,6 +131,55 @@ def _members(conn: Connection, topic: str) -> Iterable[tuple[Issue, Mapping[str,
 
 def _message(issue: Issue, title: str, body: str, near: float | None = None) -> Message:
     return Message(issue.id, title, body, issue.reported or issue.submitted, near)
+
+
+# --- intake ----------------------------------------------------------------------------------------------------------
+
+
+def labelled(settings: Settings) -> Labelled:
+    """What people sorted by hand so far, the newest first; messages of one topic are near-copies of each other."""
+    with Blocking(settings.database_url) as engine:
+        rows = engine.read(partial(topics.sorted_by_people, most=LEARNED_FROM))
+    numbers: dict[str, int] = {}
+    groups = [numbers.setdefault(row.topic, len(numbers)) for row in rows]
+    return Labelled(
+        [r.title for r in rows], [r.body for r in rows], [r.category for r in rows], groups, [True] * len(rows)
+    )
+
+
+def accept(
+    settings: Settings, login: str, rule: Rule, model: Model | None, now: datetime, progress: Progress
+) -> Accepted:
+    """As `backlog.accept`, in the name of an intake officer. Refused when the login is not one, or the category unknown."""
+
+    async def work() -> Accepted:
+        engine, worlds = open_engine(settings.database_url, pool=2), Worlds(settings.policy_words())
+        try:
+            await worlds.refresh(engine)
+            actor = await engine.read(partial(_officer, login=login))
+            if rule.otherwise not in worlds().policy.categories:
+                raise Refused(
+                    "category_is_known", 422, f"没有类别 {rule.otherwise}。", f"There is no category {rule.otherwise}."
+                )
+            desk = Desk(engine, FLOW, worlds, settings.ring(), lambda: now, settings.seal)
+            done = 0
+
+            def some(n: int) -> None:
+                nonlocal done
+                done += n
+                progress("受理 accepting", done, None)
+
+            return await backlog.accept(desk, actor, rule, model, now, some)
+        finally:
+            await engine.close()
+
+    return asyncio.run(work())
+
+
+def _officer(conn: Connection, login: str) -> Actor:
+    actor = people.actor_of(conn, _person(conn, login, Role.INTAKE))
+    assert actor is not None
+    return actor
 
 
 # --- rounds ----------------------------------------------------------------------------------------------------------

@@ -205,7 +205,9 @@ def write_topics(given: Source, out: Path, progress: Progress) -> tuple[int, int
 
 
 @dataclass(slots=True)
-class _Labelled:
+class Labelled:
+    """Sorted messages: groups hold near-copies together, tested ones measure what was learned."""
+
     titles: list[str] = field(default_factory=list)
     bodies: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
@@ -213,16 +215,13 @@ class _Labelled:
     tested: list[bool] = field(default_factory=list)
 
 
-def train(path: Path, out: Path, columns: Mapping[str, str], tested: str, now: datetime, progress: Progress) -> Model:
-    """Learn from a file of sorted messages, measured by 5 folds first, and keep the model at `out`.
+def train(read: Labelled, out: Path, now: datetime, progress: Progress) -> Model:
+    """Learn, measured by 5 folds first, and keep the model at `out`. Rows of a group are never on both sides.
 
-    `columns`: text (several with commas: the first that is filled counts), title, label and group, "" for none.
-    `tested`, as column=value, names the rows to measure by; the others only help to learn. Rows of a group, which are
-    near-copies, are never on both sides. SheetUnfit when the file does not fit or holds too little to learn from.
+    SheetUnfit when there is too little to learn from.
     """
     if not out.parent.is_dir():
         raise SheetUnfit(f"没有文件夹 {out.parent}", f"there is no folder {out.parent}")
-    read = _labelled(path, columns, tested, progress)
     if not any(read.tested):
         raise SheetUnfit("没有可用来检验的行", "there are no rows to measure by")
     texts = read.titles, read.bodies, read.labels
@@ -238,8 +237,13 @@ def train(path: Path, out: Path, columns: Mapping[str, str], tested: str, now: d
     return model
 
 
-def _labelled(path: Path, columns: Mapping[str, str], tested: str, progress: Progress) -> _Labelled:
-    read, numbers = _Labelled(), dict[str, int]()
+def labelled(path: Path, columns: Mapping[str, str], tested: str, progress: Progress) -> Labelled:
+    """The rows of a file that have a text and a category.
+
+    `columns`: text (several with commas: the first that is filled counts), title, label and group, "" for none.
+    `tested`, as column=value, names the rows to measure by; the others only help to learn. SheetUnfit when it does not fit.
+    """
+    read, numbers = Labelled(), dict[str, int]()
     test, equals, value = tested.partition("=")
     if not path.is_file():
         raise SheetUnfit(f"没有这个文件:{path}", f"there is no such file: {path}")

@@ -10,7 +10,6 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from liuti.rank.categories import Model
 from liuti.store.vault import KeyRing, KeysUnfit
 
 
@@ -51,10 +50,6 @@ class Settings(BaseSettings):
     def policy_words(self) -> str | None:
         """The text of the district's policy file; None: the default policy."""
         return self.policy_file.read_text("utf-8") if self.policy_file is not None else None
-
-    def categories(self) -> Model | None:
-        """What `liuti categories train` wrote; None: no category is guessed. ValueError in words for another file."""
-        return Model.load(self.category_model.read_bytes()) if self.category_model is not None else None
 
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks whose word on a client's address is believed; none by default."""

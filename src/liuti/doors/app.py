@@ -17,6 +17,7 @@ from liuti.doors.hashing import Hashing
 from liuti.doors.straight import Straight
 from liuti.flow.table import FLOW
 from liuti.matters import Matters
+from liuti.rank.categories import Model
 from liuti.settings import Settings
 from liuti.store.act import Desk
 from liuti.store.engine import open_engine
@@ -46,6 +47,11 @@ class Hardened:
         await self.app(scope, receive, more)
 
 
+def _categories(settings: Settings) -> Model | None:
+    """What suggests categories at intake; ValueError in words for a file that is none of ours."""
+    return Model.load(settings.category_model.read_bytes()) if settings.category_model is not None else None
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -62,7 +68,7 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
             ring = settings.ring()
             desk = Desk(engine, FLOW, worlds, ring, now, settings.seal)
             app.state.office, app.state.hashing = (
-                Office(settings, engine, desk, ring, now, Matters(), settings.categories()),
+                Office(settings, engine, desk, ring, now, Matters(), _categories(settings)),
                 hashing,
             )
             watching = asyncio.create_task(worlds.watch(engine))

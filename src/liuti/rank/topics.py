@@ -21,6 +21,8 @@ LONG = 1024
 """Grams a group is told by at most; up to twice as many before it is cut."""
 ANYWHERE = 0.1
 """What likeness counts for without a common place, beside likeness of places from 0 to 1."""
+SWAPPED = 0.65
+"""Places less like than this share of the likeness of the texts: the same words were said about another place."""
 ENOUGH = 0.013
 """Likeness from which two groups are one topic, in texts of `GRAMS` grams of which `GRAMS_PLACE` name places."""
 GRAMS, GRAMS_PLACE = 157.0, 18.7
@@ -89,7 +91,7 @@ def enough(grams: float, grams_place: float) -> float:
     Two tellings of one matter share some words, however long they are; the longer, the less of them that is. So the bar
     goes down with both lengths. It never gets so high that copies would stay apart.
     """
-    return min(ENOUGH * GRAMS / max(grams, 1.0) * GRAMS_PLACE / max(grams_place, 1.0), 0.4)
+    return min(ENOUGH * (GRAMS / max(grams, 1.0) * GRAMS_PLACE / max(grams_place, 1.0)) ** 0.8, 0.4)
 
 
 class Gathering:
@@ -118,12 +120,14 @@ class Gathering:
         Members that name different districts count as not alike.
         """
         many = self.size[left] * self.size[right]
-        bound = (ANYWHERE + self.place.dot(left, right) / many) / (1 + ANYWHERE)
+        place = self.place.dot(left, right) / many
+        bound = (ANYWHERE + place) / (1 + ANYWHERE)
         both = self.districts[left] * self.districts[right]
         at = np.flatnonzero(both)
         bound[at] *= 1 - np.clip((both[at] - self.district.dot(left[at], right[at])) / many[at], 0, 1)
         able = np.flatnonzero(bound >= least)
-        likeness = self.whole.dot(left[able], right[able]) / many[able] * bound[able]
+        whole = self.whole.dot(left[able], right[able]) / many[able]
+        likeness = np.where(place[able] < SWAPPED * whole, 0, whole * bound[able])
         good = np.flatnonzero(likeness >= least)
         return able[good], likeness[good].astype(np.float32)
 

@@ -16,6 +16,7 @@ from liuti.store.tables import Moment, grids, issues
 from liuti.store.tables_rank import topic_members, topics
 
 BATCH = 2_000
+UNSORTED = (Step.PROPOSE.value, Step.SUPPLEMENT.value, Step.REJECTED.value)
 WAITING = (Step.PROPOSE.value, Step.SELECT.value)
 # A tip-off is nobody's neighbour: it is compared with nothing and shown beside nothing.
 _COMPARED = and_(issues.c.kind != Kind.TIP_OFF.value, issues.c.step != Step.WITHDRAWN.value)
@@ -159,6 +160,20 @@ def find(conn: Connection, topic: str) -> Any:
     if row is None:
         raise Refused("no_such_topic", 404, "没有这个议题。", "There is no such topic.")
     return row
+
+
+_SORTED = (
+    select(issues.c.title, issues.c.body, issues.c.category, func.coalesce(topic_members.c.topic_id, issues.c.id).label("topic"))
+    .select_from(_WITH)
+    .where(_COMPARED, issues.c.step.not_in(UNSORTED), issues.c.category.not_in(("", "other")))
+    .order_by(issues.c.id.desc())
+    .limit(bindparam("most"))
+)  # fmt: skip
+
+
+def sorted_by_people(conn: Connection, most: int) -> list[Any]:
+    """The newest issues intake has given a category, with the topic each belongs to."""
+    return list(conn.execute(_SORTED, {"most": most}))
 
 
 def topic_of(conn: Connection, issue: str) -> str | None:
