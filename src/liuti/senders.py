@@ -29,14 +29,27 @@ class Letter:
     recipient: str
     words: Mapping[str, Any]
     at: datetime
+    urgent: bool = False
+    """A matter of danger: it does not wait for the morning."""
 
 
 class NotSent(Exception):  # noqa: N818 - an answer to the worker: try again later
-    """The letter did not arrive: `why` for the dead-letter list (no address, no words of the letter), HTTP `status`."""
+    """The letter did not arrive: `why` for the dead-letter list (no address, no words of the letter), HTTP `status`.
 
-    def __init__(self, why: str, status: int | None = None) -> None:
+    `final`: whoever was to receive it says that they never will, so that trying again only annoys.
+    """
+
+    def __init__(self, why: str, status: int | None = None, *, final: bool = False) -> None:
         super().__init__(why)
-        self.why, self.status = why, status
+        self.why, self.status, self.final = why, status, final
+
+
+class NotYet(NotSent):
+    """Nobody was disturbed at this hour, and nothing was tried: the letter is due again at `until`."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__("quiet hours")
+        self.until = until
 
 
 class Sender(Protocol):
@@ -60,8 +73,8 @@ class ConsoleSender:
         self._write(hide_phones(" ".join(f"{line} {words}".split())))
 
 
-class WebhookSender:
-    """POSTs a CloudEvents 1.0 JSON event signed by Standard Webhooks; `webhook-id` is the letter's id.
+class SignedPost:
+    """POSTs CloudEvents 1.0 JSON signed by Standard Webhooks; `webhook-id` is the id of what is sent.
 
     The host is resolved and checked at every sending and the connection goes to the address that was
     checked, so a name that points inside (or begins to, between look and call) reaches nothing.
@@ -72,29 +85,28 @@ class WebhookSender:
         self,
         url: str,
         secret: str,
-        source: str,
         now: Callable[[], datetime],
         *,
         allow_private: bool = False,
         seconds: float = 15.0,
         client: httpx.AsyncClient | None = None,
     ) -> None:
-        self._url, self._signer, self._source, self._now = httpx.URL(url), Webhook(secret), source, now
+        self._url, self._signer, self._now = httpx.URL(url), Webhook(secret), now
         if self._url.scheme not in {"http", "https"} or not self._url.host:
             raise ValueError("a webhook address begins with http:// or https:// and names a host")
         self._allow_private, self._seconds = allow_private, seconds
         self._client = client or httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=seconds)
 
-    async def send(self, letter: Letter) -> None:
-        """Returns on 2xx; NotSent otherwise, within `seconds` altogether."""
-        body = json.dumps(event_of(letter, self._source), ensure_ascii=False, separators=(",", ":"))
+    async def post(self, name: str, event: Mapping[str, Any]) -> None:
+        """Returns on 2xx; NotSent otherwise, within `seconds` altogether. `name` is the same at every try."""
+        body = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
         at = self._now().astimezone(UTC)
         headers = {
             "host": self._url.netloc.decode(),
             "content-type": "application/cloudevents+json; charset=utf-8",
-            "webhook-id": letter.id,
+            "webhook-id": name,
             "webhook-timestamp": str(int(at.timestamp())),
-            "webhook-signature": self._signer.sign(msg_id=letter.id, timestamp=at, data=body),
+            "webhook-signature": self._signer.sign(msg_id=name, timestamp=at, data=body),
         }
         try:
             async with asyncio.timeout(self._seconds):
@@ -107,7 +119,7 @@ class WebhookSender:
             raise NotSent(f"answered {status}", status)
 
     async def aclose(self) -> None:
-        """Lets go of the connections; the sender is of no use afterwards."""
+        """Lets go of the connections; it is of no use afterwards."""
         await self._client.aclose()
 
     async def _post(self, body: bytes, headers: dict[str, str]) -> int:
@@ -131,6 +143,20 @@ class WebhookSender:
 
     def _port(self) -> int:
         return self._url.port or (443 if self._url.scheme == "https" else 80)
+
+
+class WebhookSender:
+    """Every letter as a signed event to one address; `more` goes to `SignedPost`."""
+
+    def __init__(self, url: str, secret: str, source: str, now: Callable[[], datetime], **more: Any) -> None:
+        self._source, self._line = source, SignedPost(url, secret, now, **more)
+
+    async def send(self, letter: Letter) -> None:
+        await self._line.post(letter.id, event_of(letter, self._source))
+
+    async def aclose(self) -> None:
+        """Lets go of the connections; the sender is of no use afterwards."""
+        await self._line.aclose()
 
 
 def event_of(letter: Letter, source: str) -> dict[str, Any]:

@@ -21,8 +21,8 @@ LONG = 1024
 """Grams a group is told by at most; up to twice as many before it is cut."""
 ANYWHERE = 0.1
 """What likeness counts for without a common place, beside likeness of places from 0 to 1."""
-SWAPPED = 0.3
-"""Where places are so much less like than texts, the same words were said about another place."""
+SWAPPED = 0.6
+"""Where places are less like than this share of the texts' likeness, the same words were said about another place."""
 ENOUGH = 0.013
 """Likeness from which two groups are one topic, in texts of `GRAMS` grams of which `GRAMS_PLACE` name places."""
 GRAMS, GRAMS_PLACE = 157.0, 18.7
@@ -127,7 +127,7 @@ class Gathering:
         bound[at] *= 1 - np.clip((both[at] - self.district.dot(left[at], right[at])) / many[at], 0, 1)
         able = np.flatnonzero(bound >= least)
         whole = self.whole.dot(left[able], right[able]) / many[able]
-        likeness = np.where(place[able] < whole - SWAPPED, 0, whole * bound[able])
+        likeness = np.where(place[able] < SWAPPED * whole, 0, whole * bound[able])
         good = np.flatnonzero(likeness >= least)
         return able[good], likeness[good].astype(np.float32)
 

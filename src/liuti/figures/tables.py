@@ -1,0 +1,276 @@
+"""From cases to a report: groups, shares with their intervals, raw and adjusted, ranks within tiers (docs/rules.md §7)."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from liuti.figures.cases import Case, Leader, Period
+from liuti.figures.intervals import Times, times, wilson
+from liuti.figures.rates import DEFINITIONS, Definition
+
+BY = ("unit", "category", "grid", "leader", "level")
+
+
+class Limits(Struct, frozen=True):
+    """What the policy in force at the period's end says of rates."""
+
+    policy: int
+    counts_below: int
+    ranked_from: int
+    contacted: float
+    solved: float
+    satisfied: float
+    extended_alert: float
+    suspended_alert: float
+    excluded_alert: float
+
+
+class Share(Struct, frozen=True):
+    """hits of n; below the limit for counts there is no value and no interval."""
+
+    hits: float
+    n: int
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    text: str = ""
+
+
+class Rate(Struct, frozen=True):
+    """`raw` counts every case, `adjusted` leaves the excluded ones out; `rank` is by the adjusted lower bound."""
+
+    raw: Share
+    adjusted: Share
+    rank: int | None = None
+    alert: bool = False
+
+
+class Composite(Struct, frozen=True):
+    """The three rates by the policy's weights; low and high are the bounds weighted likewise."""
+
+    value: float
+    low: float
+    high: float
+    rank: int | None = None
+
+
+class Group(Struct, frozen=True):
+    key: str
+    tier: str
+    cases: int
+    excluded: int
+    excluded_alert: bool
+    overdue_open: int
+    orders: int
+    without_result: int
+    rates: dict[str, Rate]
+    composite: Composite | None
+    hours: Times
+
+
+class Said(Struct, frozen=True):
+    """What a rate is, in words."""
+
+    key: str
+    zh: str
+    en: str
+    numerator: tuple[str, str]
+    denominator: tuple[str, str]
+
+
+class Figures(Struct, frozen=True):
+    """One period's figures: of all cases together, and by one dimension."""
+
+    period: str
+    by: str
+    start: str
+    end: str
+    as_of: str
+    final: bool
+    """The period is over: these figures will come out the same whenever they are asked for."""
+    policy: int
+    definitions: Sequence[Said]
+    total: Group
+    groups: Sequence[Group]
+
+
+CLAIMED = Said("claimed", "领题率", "Leaders with a claim", ("本期内有领题在手的领导", "leaders who held a claim in the period"),
+               ("全体领题领导", "all leaders"))  # fmt: skip
+
+
+def share(hits: float, n: int, limits: Limits) -> Share:
+    """With its text: `9/10 (59.6-98.2 %), 不参与排名`."""
+    count = f"{hits:g}/{n}"
+    if n < limits.counts_below:
+        return Share(hits, n, text=count)
+    low, high = wilson(hits, n)
+    unranked = ", 不参与排名" if n < limits.ranked_from else ""
+    return Share(hits, n, hits / n, low, high, f"{count} ({100 * low:.1f}-{100 * high:.1f} %){unranked}")
+
+
+class _Sum(Struct):
+    hits: float = 0
+    of: int = 0
+    adjusted_hits: float = 0
+    adjusted_of: int = 0
+
+    def add(self, hits: float, of: int, *, excluded: bool) -> None:
+        self.hits, self.of = self.hits + hits, self.of + of
+        if not excluded:
+            self.adjusted_hits, self.adjusted_of = self.adjusted_hits + hits, self.adjusted_of + of
+
+
+class _Heap:
+    """What has come together of one group."""
+
+    def __init__(self) -> None:
+        self.sums: defaultdict[str, _Sum] = defaultdict(_Sum)
+        self.hours: list[float] = []
+        self.ids: set[str] = set()
+        self.excluded = self.overdue_open = self.orders = self.without_result = 0
+
+
+def compute(
+    cases: Iterable[Case],
+    period: Period,
+    by: str,
+    limits: Limits,
+    leaders: Sequence[Leader] = (),
+    tiers: Mapping[str, str] | None = None,
+) -> Figures:
+    """`leaders` are all who hold that role; `tiers` says of a unit which units are like it."""
+    levels = {leader.id: leader.level for leader in leaders}
+    key_of = _keys(by, levels)
+    heaps: defaultdict[str, _Heap] = defaultdict(_Heap)
+    whole, holding = _Heap(), set[str]()
+    for case in cases:
+        holding.add(case.leader)
+        _count(case, period, whole, lambda _unit: whole)
+        _count(case, period, heaps[key_of(case)], _home(case, by, heaps, key_of))
+    _claims(leaders, holding, by, heaps, whole)
+    groups = [_group(key, (tiers or {}).get(key, ""), heap, limits) for key, heap in sorted(heaps.items())]
+    said = [Said(d.key, d.zh, d.en, d.numerator, d.denominator) for d in DEFINITIONS] + [CLAIMED]
+    return Figures(
+        period.name, by, period.start.isoformat(), period.end.isoformat(), period.as_of.isoformat(),
+        period.as_of >= period.end, limits.policy, said, _group("", "", whole, limits),
+        _ranked(groups, limits) if by == "unit" else groups,
+    )  # fmt: skip
+
+
+def _keys(by: str, levels: Mapping[str, str]) -> Callable[[Case], str]:
+    if by not in BY:
+        raise ValueError(f"figures are by one of {', '.join(BY)}")
+    if by == "level":
+        return lambda case: levels.get(case.leader, "")
+    return lambda case: str(getattr(case, by))
+
+
+def _home(case: Case, by: str, heaps: Mapping[str, _Heap], key_of: Callable[[Case], str]) -> Callable[[str], _Heap]:
+    own = key_of(case)
+    return lambda unit: heaps[unit if by == "unit" and unit else own]
+
+
+def _count(case: Case, period: Period, own: _Heap, home: Callable[[str], _Heap]) -> None:
+    excluded = bool(case.excluded)
+    for definition in DEFINITIONS:
+        for line in definition.lines(case, period):
+            heap = home(line.unit)
+            heap.sums[definition.key].add(line.hits, line.of, excluded=excluded)
+            _note(case, heap)
+    for order in case.orders:
+        home(order.unit).orders += period.holds(order.began)
+    own.without_result += case.without_result and period.holds(case.rated_by)
+    if case.handling is not None:
+        handling = case.handling
+        if handling.done is not None and period.holds(handling.done):
+            own.hours.append(handling.hours)
+            _note(case, own)
+        own.overdue_open += handling.done is None and not handling.held and handling.due < period.as_of
+
+
+def _note(case: Case, heap: _Heap) -> None:
+    if case.id not in heap.ids:
+        heap.ids.add(case.id)
+        heap.excluded += bool(case.excluded)
+
+
+def _claims(
+    leaders: Sequence[Leader], holding: set[str], by: str, heaps: defaultdict[str, _Heap], whole: _Heap
+) -> None:
+    for leader in leaders:
+        hit = leader.id in holding
+        whole.sums["claimed"].add(hit, 1, excluded=False)
+        if by in ("leader", "level"):
+            heaps[leader.id if by == "leader" else leader.level].sums["claimed"].add(hit, 1, excluded=False)
+
+
+def _group(key: str, tier: str, heap: _Heap, limits: Limits) -> Group:
+    names: dict[str, Definition | None] = {d.key: d for d in DEFINITIONS} | {"claimed": None}
+    rates = {name: _rate(heap.sums[name], definition, limits) for name, definition in names.items()}
+    cases = len(heap.ids)
+    alert = cases > 0 and heap.excluded > limits.excluded_alert * cases
+    return Group(
+        key, tier, cases, heap.excluded, alert, heap.overdue_open, heap.orders, heap.without_result, rates,
+        _composite(rates, limits), times(heap.hours),
+    )  # fmt: skip
+
+
+def _rate(sums: _Sum, definition: Definition | None, limits: Limits) -> Rate:
+    raw = share(sums.hits, sums.of, limits)
+    adjusted = share(sums.adjusted_hits, sums.adjusted_of, limits)
+    most = {"extended": limits.extended_alert, "suspended": limits.suspended_alert}
+    alert = definition is not None and definition.alert in most and sums.hits > most[definition.alert] * sums.of
+    return Rate(raw, adjusted, None, alert)
+
+
+def _composite(rates: Mapping[str, Rate], limits: Limits) -> Composite | None:
+    """None while one of the three has too few cases for a value."""
+    weights = {"response": limits.contacted, "solved": limits.solved, "satisfied": limits.satisfied}
+    parts = [(weight, rates[name].adjusted) for name, weight in weights.items()]
+    if any(part.value is None for _, part in parts):
+        return None
+    value, low, high = (
+        math.fsum(weight * (getattr(part, field) or 0.0) for weight, part in parts)
+        for field in ("value", "low", "high")
+    )
+    return Composite(value, low, high)
+
+
+def _ranked(groups: Sequence[Group], limits: Limits) -> list[Group]:
+    """Units only, from the limit on, against units of their tier; equal lower bounds share a rank."""
+    ranked = {group.key: dict(group.rates) for group in groups}
+    composites = {group.key: group.composite for group in groups}
+    for tier in {group.tier for group in groups}:
+        like = [group for group in groups if group.tier == tier and group.key]
+        for definition in DEFINITIONS:
+            if definition.better:
+                name = definition.key
+                lows = {g.key: g.rates[name].adjusted.low or 0.0 for g in like if _enough(g, name, limits)}
+                for key, place in _places(lows).items():
+                    rate = ranked[key][name]
+                    ranked[key][name] = Rate(rate.raw, rate.adjusted, place, rate.alert)
+        three = ("response", "solved", "satisfied")
+        whole = {g.key: g.composite.low for g in like if g.composite and all(_enough(g, n, limits) for n in three)}
+        for key, place in _places(whole).items():
+            if (old := composites[key]) is not None:
+                composites[key] = Composite(old.value, old.low, old.high, place)
+    return [_with(group, ranked[group.key], composites[group.key]) for group in groups]
+
+
+def _with(group: Group, rates: dict[str, Rate], composite: Composite | None) -> Group:
+    return Group(
+        group.key, group.tier, group.cases, group.excluded, group.excluded_alert, group.overdue_open, group.orders,
+        group.without_result, rates, composite, group.hours,
+    )  # fmt: skip
+
+
+def _enough(group: Group, name: str, limits: Limits) -> bool:
+    return group.rates[name].adjusted.n >= limits.ranked_from
+
+
+def _places(lows: Mapping[str, float]) -> dict[str, int]:
+    return {key: 1 + sum(other > low for other in lows.values()) for key, low in lows.items()}

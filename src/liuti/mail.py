@@ -1,0 +1,199 @@
+"""How a letter goes by mail: one SMTP conversation, in a thread, that ends in time and says no address to a log."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import smtplib
+import socket
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, formataddr, parseaddr
+from typing import Protocol, Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from liuti.letter_words import Language
+from liuti.senders import NotSent
+
+AT_ONCE = 10
+"""Conversations at a time: as many as the worker sends letters."""
+_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
+_ENHANCED = re.compile(rb"([245])\.(\d{1,3})\.(\d{1,3})\b")
+_NO_SUCH_MAILBOX = frozenset({550, 551, 553})
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail; `id` stays the same however often it is sent. Its repr shows neither address nor words."""
+
+    id: str
+    to: str = field(repr=False)
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
+    language: Language
+    at: datetime
+
+
+class Mailer(Protocol):
+    """Sends one mail or raises NotSent; may be called again with the same one."""
+
+    async def send(self, mail: Mail) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """The mail server of the house; its repr shows no password."""
+
+    host: str
+    port: int
+    tls: str
+    """`start`: STARTTLS or nothing is sent; `whole`: from the first byte; `no`: plain, for a relay inside the house."""
+    login: str = ""
+    password: str = field(default="", repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """`smtp://login:password@host:587` (STARTTLS), `smtps://…:465`, `smtp://host:25?tls=no`; ValueError otherwise."""
+        parts = urlsplit(url)
+        tls = "whole" if parts.scheme == "smtps" else (parse_qs(parts.query).get("tls") or ["start"])[0]
+        if parts.scheme not in ("smtp", "smtps") or not parts.hostname or tls not in ("start", "whole", "no"):
+            raise ValueError("a mail server is smtp://login:password@host:587, smtps://… or smtp://host:25?tls=no")
+        login, password = unquote(parts.username or ""), unquote(parts.password or "")
+        if login and tls == "no":
+            raise ValueError("a password is not said on an open line: leave out tls=no or the login")
+        if not (login + password).isascii() or not (login + password).isprintable():
+            raise ValueError("login and password of a mail server are plain ASCII")
+        port = parts.port or {"whole": 465, "start": 587, "no": 25}[tls]
+        return cls(parts.hostname, port, tls, login, password)
+
+
+class SmtpMailer:
+    """Mails by one relay. `sender` is who they are from, as `六题办理 <no-reply@example.org>`.
+
+    A mailbox the relay says it does not know makes the refusal final; whatever else goes wrong may be tried again.
+    When the line is lost after the last byte nobody knows whether the mail was taken: it goes again, with the same
+    Message-ID.
+    """
+
+    def __init__(
+        self, relay: Relay, sender: str, *, seconds: float = 15.0, context: ssl.SSLContext | None = None
+    ) -> None:
+        name, address = parseaddr(sender)
+        if not is_address(address):
+            raise ValueError("mails are from an address, as: 六题办理 <no-reply@example.org>")
+        self._relay, self._name, self._address, self._seconds = relay, name, address, seconds
+        self._context = context or ssl.create_default_context()
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="liuti-mail")
+
+    async def send(self, mail: Mail) -> None:
+        """Returns once the relay has taken it; NotSent otherwise, within `seconds` altogether."""
+        if not is_address(mail.to):
+            raise NotSent("mail: not an address", final=True)
+        line = _Line(self._relay, self._context, self._seconds)
+        words = self._message(mail).as_bytes(policy=SMTP)
+        running = asyncio.get_running_loop().run_in_executor(
+            self._threads, line.carry, self._address, mail.to, words
+        )
+        try:
+            async with asyncio.timeout(self._seconds):
+                await asyncio.shield(running)
+        except TimeoutError:
+            raise NotSent(f"mail: no answer in {self._seconds:g} s") from None
+        finally:
+            if not running.done():
+                line.cut()
+                running.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def aclose(self) -> None:
+        """Ends the threads; a conversation still going on is not waited for longer than its own time."""
+        await asyncio.to_thread(self._threads.shutdown)
+
+    def _message(self, mail: Mail) -> EmailMessage:
+        message = EmailMessage(policy=SMTP)
+        message["From"] = formataddr((self._name, self._address))
+        message["To"] = mail.to
+        message["Subject"] = " ".join(mail.subject.split())
+        message["Date"] = format_datetime(mail.at)
+        message["Message-ID"] = f"<{mail.id}@{self._address.rpartition('@')[2]}>"
+        message["Content-Language"] = "zh-CN" if mail.language == "zh" else "en"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(mail.text, cte="base64")
+        return message
+
+
+class _Line:
+    """One conversation, in a thread; `cut` ends it from outside."""
+
+    def __init__(self, relay: Relay, context: ssl.SSLContext, seconds: float) -> None:
+        self._relay, self._context, self._seconds = relay, context, seconds
+        self._smtp: smtplib.SMTP | None = None
+        self._is_cut = False
+
+    def carry(self, sender: str, to: str, words: bytes) -> None:
+        try:
+            self._converse(sender, to, words)
+        except smtplib.SMTPRecipientsRefused as refused:
+            raise _refused("recipient", *refused.recipients[to]) from None
+        except smtplib.SMTPResponseException as fault:
+            raise _refused(type(fault).__name__, fault.smtp_code, fault.smtp_error, final=False) from None
+        except (OSError, smtplib.SMTPException, ValueError) as fault:
+            raise NotSent(f"mail: no connection: {type(fault).__name__}") from None
+
+    def cut(self) -> None:
+        """Whoever waits for the other side waits no longer."""
+        self._is_cut = True
+        sock = self._smtp.sock if self._smtp is not None else None
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def _converse(self, sender: str, to: str, words: bytes) -> None:
+        relay = self._relay
+        if self._is_cut:  # its time ran out before a thread was free
+            return
+        smtp = self._smtp = (
+            smtplib.SMTP_SSL(timeout=self._seconds, context=self._context)
+            if relay.tls == "whole"
+            else smtplib.SMTP(timeout=self._seconds)
+        )
+        # Otherwise the name of this machine, and a look-up of it, go into every conversation.
+        smtp.local_hostname = sender.rpartition("@")[2]
+        try:
+            smtp._host = relay.host  # type: ignore[attr-defined] # the certificate's name: only the constructor sets it, and it would connect
+            code, words_back = smtp.connect(relay.host, relay.port)
+            if code != 220:
+                raise smtplib.SMTPConnectError(code, words_back)
+            if relay.tls == "start":
+                smtp.starttls(context=self._context)
+            if relay.login:
+                smtp.login(relay.login, relay.password)
+            smtp.sendmail(sender, [to], words)
+        finally:
+            smtp.close()
+
+
+def _refused(what: str, code: int, words: bytes | str, *, final: bool | None = None) -> NotSent:
+    """Only numbers are kept of what the relay said: its words repeat the address."""
+    said = words if isinstance(words, bytes) else words.encode()
+    enhanced = _ENHANCED.search(said)
+    if final is None:
+        final = enhanced[1] == b"5" and (enhanced[2] == b"1" or enhanced[2:4] == (b"2", b"1")) if enhanced else code in _NO_SUCH_MAILBOX
+    more = f" {enhanced[0].decode()}" if enhanced else ""
+    return NotSent(f"mail: {what} refused {code}{more}", code, final=bool(final))
+
+
+def is_address(text: str) -> bool:
+    """One plain mail address and nothing beside it."""
+    local = text.partition("@")[0]
+    return (
+        len(text) <= 254
+        and _ADDRESS.fullmatch(text) is not None
+        and not (local.startswith(".") or local.endswith(".") or ".." in local)
+    )
