@@ -14,6 +14,7 @@ from liuti.flow.issue import Ask, Issue
 from liuti.flow.words import STATE_NAMES, Clock, Closing, Kind, Lane, Step, Urgency
 from liuti.letter_words import Language, Spoken, speak
 from liuti.policy import Policy
+from liuti.policy_sections import Named
 from liuti.senders import Letter
 from liuti.store.act import STATE
 from liuti.store.household import hide_phones
@@ -97,20 +98,24 @@ def _told(event: str, step: Step, issue: Issue, zone: ZoneInfo) -> dict[str, str
 
 
 def _named(event: str, issue: Issue, policy: Policy | None) -> dict[str, str]:
-    """Codes of the policy, by their names in both languages."""
+    """Codes by their names in both languages: how it was closed, and of the policy the route, the cause, the ground."""
     names: tuple[str, str] | None = None
-    what = "cause"
     if event == "close" and issue.closing is not None:
-        what, names = "closing", CLOSINGS[issue.closing]
-    elif policy is not None:
-        one = {
-            "reject": lambda: policy.routes.get(issue.refusal),
-            "suspend": lambda: policy.suspend_causes.get(_form(issue, event).get("cause", "")),
-            "terminate": lambda: policy.terminate_grounds.get(_form(issue, event).get("ground", "")),
-        }.get(event, lambda: None)()
-        what = "route" if event == "reject" else what
-        names = (one.zh, one.en) if one is not None else None
+        names = CLOSINGS[issue.closing]
+    elif policy is not None and (found := _listed(event, issue, policy)) is not None:
+        names = found.zh, found.en
+    what = {"close": "closing", "reject": "route"}.get(event, "cause")
     return {f"{what}_zh": names[0], f"{what}_en": names[1]} if names else {}
+
+
+def _listed(event: str, issue: Issue, policy: Policy) -> Named | None:
+    if event == "reject":
+        return policy.routes.get(issue.refusal)
+    if event == "suspend":
+        return policy.suspend_causes.get(_form(issue, event).get("cause", ""))
+    if event == "terminate":
+        return policy.terminate_grounds.get(_form(issue, event).get("ground", ""))
+    return None
 
 
 def _repeated(row: Mapping[str, Any], event: str, step: Step, issue: Issue) -> dict[str, str]:

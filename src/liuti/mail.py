@@ -22,9 +22,13 @@ from liuti.senders import NotSent
 
 AT_ONCE = 10
 """Conversations at a time: as many as the worker sends letters."""
-_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
+)
 _ENHANCED = re.compile(rb"([245])\.(\d{1,3})\.(\d{1,3})\b")
 _NO_SUCH_MAILBOX = frozenset({550, 551, 553})
+_NO_SUCH_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+"""RFC 3463: what they mean stays so. A relay that does not know *us* says 5.7.x, and its words are no fault of the address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +102,7 @@ class SmtpMailer:
             raise NotSent("mail: not an address", final=True)
         line = _Line(self._relay, self._context, self._seconds)
         words = self._message(mail).as_bytes(policy=SMTP)
-        running = asyncio.get_running_loop().run_in_executor(
-            self._threads, line.carry, self._address, mail.to, words
-        )
+        running = asyncio.get_running_loop().run_in_executor(self._threads, line.carry, self._address, mail.to, words)
         try:
             async with asyncio.timeout(self._seconds):
                 await asyncio.shield(running)
@@ -140,9 +142,11 @@ class _Line:
         try:
             self._converse(sender, to, words)
         except smtplib.SMTPRecipientsRefused as refused:
-            raise _refused("recipient", *refused.recipients[to]) from None
-        except smtplib.SMTPResponseException as fault:
-            raise _refused(type(fault).__name__, fault.smtp_code, fault.smtp_error, final=False) from None
+            raise _refused("recipient", *refused.recipients[to], of_the_mailbox=_NO_SUCH_MAILBOX) from None
+        except smtplib.SMTPDataError as fault:
+            raise _refused("mail", fault.smtp_code, fault.smtp_error) from None
+        except smtplib.SMTPResponseException as fault:  # who we are, not whom we write to: the next try may be let in
+            raise NotSent(f"mail: {type(fault).__name__} {fault.smtp_code}", fault.smtp_code) from None
         except (OSError, smtplib.SMTPException, ValueError) as fault:
             raise NotSent(f"mail: no connection: {type(fault).__name__}") from None
 
@@ -152,41 +156,44 @@ class _Line:
         sock = self._smtp.sock if self._smtp is not None else None
         if sock is not None:
             with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                # Not the TLS socket's own shutdown: that would take its state from under the reading thread.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def _converse(self, sender: str, to: str, words: bytes) -> None:
-        relay = self._relay
         if self._is_cut:  # its time ran out before a thread was free
             return
+        relay, name = (
+            self._relay,
+            sender.rpartition("@")[2],
+        )  # a name of its own: the machine's would have to be looked up
         smtp = self._smtp = (
-            smtplib.SMTP_SSL(timeout=self._seconds, context=self._context)
+            smtplib.SMTP_SSL(local_hostname=name, timeout=self._seconds, context=self._context)
             if relay.tls == "whole"
-            else smtplib.SMTP(timeout=self._seconds)
+            else smtplib.SMTP(local_hostname=name, timeout=self._seconds)
         )
-        # Otherwise the name of this machine, and a look-up of it, go into every conversation.
-        smtp.local_hostname = sender.rpartition("@")[2]
+        smtp._host = relay.host  # whose certificate it must be; the constructor sets it only when it connects itself
         try:
-            smtp._host = relay.host  # type: ignore[attr-defined] # the certificate's name: only the constructor sets it, and it would connect
-            code, words_back = smtp.connect(relay.host, relay.port)
+            code, said = smtp.connect(relay.host, relay.port)
             if code != 220:
-                raise smtplib.SMTPConnectError(code, words_back)
+                raise smtplib.SMTPConnectError(code, said)
             if relay.tls == "start":
                 smtp.starttls(context=self._context)
             if relay.login:
                 smtp.login(relay.login, relay.password)
             smtp.sendmail(sender, [to], words)
+            # Its answer is not waited for: the mail is taken, and nothing said now changes that.
+            with suppress(OSError, smtplib.SMTPException):
+                smtp.putcmd("quit")
         finally:
             smtp.close()
 
 
-def _refused(what: str, code: int, words: bytes | str, *, final: bool | None = None) -> NotSent:
+def _refused(what: str, code: int, words: bytes | str, of_the_mailbox: frozenset[int] = frozenset()) -> NotSent:
     """Only numbers are kept of what the relay said: its words repeat the address."""
-    said = words if isinstance(words, bytes) else words.encode()
-    enhanced = _ENHANCED.search(said)
-    if final is None:
-        final = enhanced[1] == b"5" and (enhanced[2] == b"1" or enhanced[2:4] == (b"2", b"1")) if enhanced else code in _NO_SUCH_MAILBOX
-    more = f" {enhanced[0].decode()}" if enhanced else ""
-    return NotSent(f"mail: {what} refused {code}{more}", code, final=bool(final))
+    found = _ENHANCED.search(words if isinstance(words, bytes) else words.encode())
+    enhanced = found[0].decode() if found else ""
+    final = enhanced in _NO_SUCH_ADDRESS if enhanced else code in of_the_mailbox
+    return NotSent(f"mail: {what} refused {code} {enhanced}".strip(), code, final=final)
 
 
 def is_address(text: str) -> bool:

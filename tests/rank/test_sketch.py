@@ -54,7 +54,7 @@ def test_a_batch_has_a_greatest_size() -> None:
 def test_rows_are_of_length_one_and_a_text_without_a_place_is_placed_by_its_words() -> None:
     batch = sketch.prepare(TITLES + ["停了又停了"] * 2, BODIES + ["还是停了"] * 2)
     counts = np.bincount(batch.packed & np.uint32(sketch.SPACE - 1), minlength=sketch.SPACE)
-    whole, place = sketch.weighed(batch, sketch.rarity(counts, batch.messages))
+    whole, place = sketch.weighed(batch, sketch.rarity(counts, batch.messages), counts > 0)
     for rows in (whole, place):
         length = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
         assert np.allclose(length[[0, 3, 4, 5]], 1, atol=1e-5)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -23,14 +24,17 @@ from liuti.flow.clocks import World
 from liuti.flow.kernel import Refused
 from liuti.flow.table import FLOW
 from liuti.flow.words import STATE_NAMES, Step
+from liuti.matters import Matters
 from liuti.settings import Settings, new_key
-from liuti.store import migrate, passes, read
+from liuti.store import migrate, passes, people, read, rounds
 from liuti.store.act import Desk
 from liuti.store.engine import Engine, open_engine
+from liuti.store.subjects import gather, seen
 from liuti.store.vault import KeyRing
 from liuti.store.world import load_world
 
 __all__ = ["Account", "Made", "Prepared", "accounts_table", "make_district", "prepare", "states_line"]
+SLOTS = 5
 KEYS, DATABASE, MAKING, FILES = "keys.env", "liuti.db", "making.db", "files"
 
 
@@ -145,11 +149,21 @@ async def _make(folder: Path, chosen: Settings, now: datetime, base: str, consol
                 bar.update(task, completed=done, total=total)
 
             made = await make_district(engine, chosen.ring(), world, chosen.files_dir, now, shown)
+        await _hold_a_round(engine, world, now)
     finally:
         await engine.close()
     await asyncio.to_thread(doors.write, folder, made.accounts, base, world.policy.notice.version)
     await asyncio.to_thread(_move_in, draft, folder / DATABASE)
     return made
+
+
+async def _hold_a_round(engine: Engine, world: World, now: datetime) -> None:
+    """Topics for all issues, and a round open for the panel to vote on."""
+    await Matters().arrive(engine, now)
+    waiting = await engine.read(partial(gather, policy=world.policy, as_of=now))
+    prepared = await asyncio.to_thread(rounds.prepare, seen(waiting), world.policy, SLOTS, now)
+    analyst = await engine.read(partial(people.id_of, login="analyst1"))
+    await engine.write(partial(rounds.keep, prepared=prepared, by=analyst or "", now=now))
 
 
 def _move_in(draft: Path, place: Path) -> None:

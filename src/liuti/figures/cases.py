@@ -7,17 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-
-class Period(Struct, frozen=True):
-    """From start to before end, as known at as_of: the end, or now while the period still runs."""
-
-    name: str
-    start: datetime
-    end: datetime
-    as_of: datetime
-
-    def holds(self, at: datetime | None) -> bool:
-        return at is not None and self.start <= at < self.end and at <= self.as_of
+from liuti.figures.periods import Period
 
 
 class Promise(Struct, frozen=True, gc=False):

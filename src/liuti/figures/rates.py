@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
-from liuti.figures.cases import Case, Period, Promise, Rating
+from liuti.figures.cases import Case, Promise, Rating
+from liuti.figures.periods import Period
 
 
 class Line(Struct, frozen=True, gc=False):

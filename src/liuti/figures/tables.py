@@ -7,9 +7,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from liuti.figures.cases import Case, Leader, Period
+from liuti.figures.cases import Case, Leader
 from liuti.figures.intervals import Times, times, wilson
+from liuti.figures.periods import Period
 from liuti.figures.rates import DEFINITIONS, Definition
 
 BY = ("unit", "category", "grid", "leader", "level")
@@ -133,6 +135,10 @@ class _Heap:
         self.ids: set[str] = set()
         self.excluded = self.overdue_open = self.orders = self.without_result = 0
 
+    @property
+    def told(self) -> bool:
+        return bool(self.sums or self.ids or self.overdue_open or self.orders or self.without_result)
+
 
 def compute(
     cases: Iterable[Case],
@@ -152,11 +158,11 @@ def compute(
         _count(case, period, whole, lambda _unit: whole)
         _count(case, period, heaps[key_of(case)], _home(case, by, heaps, key_of))
     _claims(leaders, holding, by, heaps, whole)
-    groups = [_group(key, (tiers or {}).get(key, ""), heap, limits) for key, heap in sorted(heaps.items())]
+    groups = [_group(key, (tiers or {}).get(key, ""), heap, limits) for key, heap in sorted(heaps.items()) if heap.told]
     said = [Said(d.key, d.zh, d.en, d.numerator, d.denominator) for d in DEFINITIONS] + [CLAIMED]
     return Figures(
         period.name, by, period.start.isoformat(), period.end.isoformat(), period.as_of.isoformat(),
-        period.as_of >= period.end, limits.policy, said, _group("", "", whole, limits),
+        period.final, limits.policy, said, _group("", "", whole, limits),
         _ranked(groups, limits) if by == "unit" else groups,
     )  # fmt: skip
 
@@ -251,21 +257,13 @@ def _ranked(groups: Sequence[Group], limits: Limits) -> list[Group]:
                 name = definition.key
                 lows = {g.key: g.rates[name].adjusted.low or 0.0 for g in like if _enough(g, name, limits)}
                 for key, place in _places(lows).items():
-                    rate = ranked[key][name]
-                    ranked[key][name] = Rate(rate.raw, rate.adjusted, place, rate.alert)
+                    ranked[key][name] = replace(ranked[key][name], rank=place)
         three = ("response", "solved", "satisfied")
         whole = {g.key: g.composite.low for g in like if g.composite and all(_enough(g, n, limits) for n in three)}
         for key, place in _places(whole).items():
             if (old := composites[key]) is not None:
-                composites[key] = Composite(old.value, old.low, old.high, place)
-    return [_with(group, ranked[group.key], composites[group.key]) for group in groups]
-
-
-def _with(group: Group, rates: dict[str, Rate], composite: Composite | None) -> Group:
-    return Group(
-        group.key, group.tier, group.cases, group.excluded, group.excluded_alert, group.overdue_open, group.orders,
-        group.without_result, rates, composite, group.hours,
-    )  # fmt: skip
+                composites[key] = replace(old, rank=place)
+    return [replace(group, rates=ranked[group.key], composite=composites[group.key]) for group in groups]
 
 
 def _enough(group: Group, name: str, limits: Limits) -> bool:

@@ -20,7 +20,10 @@ SHORT = 100
 _FIELD = re.compile(r"\{([a-z_]+)(\??)\}")
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _WRITTEN = ("reason", "reply", "missing")
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def speak(event: str, language: Language, words: Mapping[str, Any]) -> Spoken:
         if name in given:
             given[name] = _moment(given[name], language)
     brief = given | {name: _cut(given[name]) for name in _WRITTEN if name in given}
-    text = _filled(f"{frame['opening']}\n{own['text']}\n{frame['closing']}", given)
+    text = "\n\n".join(_filled(part, given) for part in (frame["opening"], own["text"], frame["closing"]))
     sms = _filled(own.get("sms", own["text"]), brief, frame["joint"])
     subject = " ".join(_filled(own["subject"], given, " ").split())
     return Spoken(event if event in book else ANY, language, subject, text + "\n", " ".join(sms.split()))
@@ -76,7 +79,7 @@ def _clean(value: Any) -> str:
 
 
 def _cut(words: str) -> str:
-    words = " ".join(words.split())
+    words = " ".join(words.split()).rstrip("。.；;")  # the template sets its own stop
     return words if len(words) <= SHORT else words[: SHORT - 1] + "…"
 
 

@@ -138,8 +138,6 @@ class Index(Generic[Key]):
         if n > self._tables_at * 1.01:
             weight = sketch.rarity(np.clip(np.arange(COUNTED + 1), 1, max(n, 2)), max(n, 2))
             self._tables = np.stack([weight**sketch.RARE, weight**sketch.RARE_PLACE])
-            # As in `sketch.weighed`: what one message alone has counts in the name of a place only.
-            self._tables[0, :2] = 0
             self._tables_at = n
         counts = np.minimum(self._counts[gram & (SPACE - 1)], COUNTED)
         rare: Floats = self._tables[(gram >= SPACE).astype(np.int8), counts]
@@ -160,8 +158,7 @@ class Index(Generic[Key]):
                 self._named_so_far = self._named_so_far[0] + len(named), self._named_so_far[1] + 1
                 place = place[named]
             else:
-                named = np.flatnonzero(self._counts[gram] >= 2)
-                place = whole[named]
+                named, place = np.arange(len(gram)), whole
             many = {number: 1.0 / len(districts[at]) for number in districts[at]}
             both = np.concatenate([gram, gram[named] + SPACE])
             out.append(self._normed(_Message(both, np.concatenate([whole, place]), many)))
@@ -275,7 +272,7 @@ class Index(Generic[Key]):
             self._gram = np.concatenate([self._gram, np.zeros_like(self._gram)])
             self._value = np.concatenate([self._value, np.zeros_like(self._value)])
         self._keys.append(key)
-        self._grams_known += int(np.count_nonzero(self._counts[message.gram[message.gram < SPACE]] >= 2))
+        self._grams_known += int(np.count_nonzero(message.gram < SPACE))
         self._gram[begin:end], self._value[begin:end] = message.gram, message.value
         self._start.append(end)
         if message.district:
@@ -298,6 +295,9 @@ class Index(Generic[Key]):
 
 
 def _likeness(whole: float, place: float, differ: float) -> float:
+    """As the batch sees it."""
+    if place < topics.SWAPPED * whole:
+        return 0.0
     return whole * (topics.ANYWHERE + place) / (1 + topics.ANYWHERE) * (1 - differ)
 
 

@@ -21,7 +21,7 @@ LONG = 1024
 """Grams a group is told by at most; up to twice as many before it is cut."""
 ANYWHERE = 0.1
 """What likeness counts for without a common place, beside likeness of places from 0 to 1."""
-SWAPPED = 0.6
+SWAPPED = 0.55
 """Where places are less like than this share of the texts' likeness, the same words were said about another place."""
 ENOUGH = 0.013
 """Likeness from which two groups are one topic, in texts of `GRAMS` grams of which `GRAMS_PLACE` name places."""
@@ -91,7 +91,7 @@ def enough(grams: float, grams_place: float) -> float:
     Two tellings of one matter share some words, however long they are; the longer, the less of them that is. So the bar
     goes down with both lengths. It never gets so high that copies would stay apart.
     """
-    return min(ENOUGH * (GRAMS / max(grams, 1.0) * GRAMS_PLACE / max(grams_place, 1.0)) ** 0.8, 0.4)
+    return min(ENOUGH * GRAMS / max(grams, 1.0) * GRAMS_PLACE / max(grams_place, 1.0), 0.4)
 
 
 class Gathering:

@@ -441,7 +441,11 @@ def outliers(conn: Connection, since: datetime, until: datetime) -> Outliers:
     period = {"since": since, "until": until}
     acts = conn.execute(_ACTS, period).mappings().all()
     whole, acts = len(acts) <= MOST_ACTS, acts[:MOST_ACTS]
-    asked = {(row["issue_id"], json.decode(row["facts"]).get("request")): row for row in acts if row["awaits"]}
+    asked = {
+        (row["issue_id"], json.decode(row["facts"]).get("request")): row
+        for row in acts
+        if row["awaits"] and row["move"] in OUTLYING
+    }
     answers = [
         (row, json.decode(row["facts"])) for row in acts if row["move"] in ("grant", "deny") and not row["awaits"]
     ]
