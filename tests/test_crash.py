@@ -148,7 +148,7 @@ async def test_every_acknowledged_move_survives_kill_9_once_and_every_chain_hold
             await asyncio.gather(*writing)
     acknowledged = [sent for sent in load.sent if sent.receipt is not None]
     in_doubt = [sent for sent in load.sent if sent.receipt is None]
-    assert len(acknowledged) > 50
+    assert len(acknowledged) > 20  # how many it is depends on the machine; that there were many does not
     assert 1 <= len(in_doubt) <= 2 * CLIENTS
 
     await each_is_there_once(engine, acknowledged)
