@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+from msgspec import json
 
 from bench.made import Made, make
 from liuti.rank import bcubed, sketch, text, topics
@@ -183,9 +184,10 @@ def topic_incremental(n: int = 100_000) -> Found:
 if __name__ == "__main__":
     for argument in sys.argv[1:]:
         if argument.isdigit():
-            print(topics_made(int(argument)))
+            measured = [topics_made(int(argument))]
         elif argument == "incremental":
-            print(topic_incremental())
+            measured = [topic_incremental()]
         else:
-            print(topics_real(Path(argument)))
-            print(topics_real_one_by_one(Path(argument)))
+            measured = [topics_real(Path(argument)), topics_real_one_by_one(Path(argument))]
+        for one in measured:
+            print(json.encode(one).decode(), flush=True)
