@@ -162,7 +162,7 @@ EXAMPLE: dict[str, str] = {
     "route_zh": "应当通过诉讼、仲裁、行政复议或政府信息公开等法定途径处理",
     "route_en": "Goes to a court, arbitration, administrative review or an information request",
     "cause_zh": "受季节或天气限制", "cause_en": "Season or weather", "closing_zh": "已解决", "closing_en": "solved",
-    "leader_post": "副主任", "rejected": "1", "rate": "https://liuti.example/r/lr1.EXAMPLE",
+    "leader_post": "副主任", "rejected": "1", "code": "048213", "rate": "https://liuti.example/r/lr1.EXAMPLE",
 }  # fmt: skip
 
 

@@ -14,17 +14,14 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr, parseaddr
-from typing import Protocol, Self
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Protocol
 
 from liuti.letter_words import Language
 from liuti.senders import NotSent
+from liuti.ways import Relay, is_address, is_sender
 
 AT_ONCE = 10
 """Conversations at a time: as many as the worker sends letters."""
-_ADDRESS = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
-)
 _ENHANCED = re.compile(rb"([245])\.(\d{1,3})\.(\d{1,3})\b")
 _NO_SUCH_MAILBOX = frozenset({550, 551, 553})
 _NO_SUCH_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
@@ -51,33 +48,6 @@ class Mailer(Protocol):
     async def aclose(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Relay:
-    """The mail server of the house; its repr shows no password."""
-
-    host: str
-    port: int
-    tls: str
-    """`start`: STARTTLS or nothing is sent; `whole`: from the first byte; `no`: plain, for a relay inside the house."""
-    login: str = ""
-    password: str = field(default="", repr=False)
-
-    @classmethod
-    def parse(cls, url: str) -> Self:
-        """`smtp://login:password@host:587` (STARTTLS), `smtps://…:465`, `smtp://host:25?tls=no`; ValueError otherwise."""
-        parts = urlsplit(url)
-        tls = "whole" if parts.scheme == "smtps" else (parse_qs(parts.query).get("tls") or ["start"])[0]
-        if parts.scheme not in ("smtp", "smtps") or not parts.hostname or tls not in ("start", "whole", "no"):
-            raise ValueError("a mail server is smtp://login:password@host:587, smtps://… or smtp://host:25?tls=no")
-        login, password = unquote(parts.username or ""), unquote(parts.password or "")
-        if login and tls == "no":
-            raise ValueError("a password is not said on an open line: leave out tls=no or the login")
-        if not (login + password).isascii() or not (login + password).isprintable():
-            raise ValueError("login and password of a mail server are plain ASCII")
-        port = parts.port or {"whole": 465, "start": 587, "no": 25}[tls]
-        return cls(parts.hostname, port, tls, login, password)
-
-
 class SmtpMailer:
     """Mails by one relay. `sender` is who they are from, as `六题办理 <no-reply@example.org>`.
 
@@ -90,7 +60,7 @@ class SmtpMailer:
         self, relay: Relay, sender: str, *, seconds: float = 15.0, context: ssl.SSLContext | None = None
     ) -> None:
         name, address = parseaddr(sender)
-        if not is_address(address):
+        if not is_sender(sender):
             raise ValueError("mails are from an address, as: 六题办理 <no-reply@example.org>")
         self._relay, self._name, self._address, self._seconds = relay, name, address, seconds
         self._context = context or ssl.create_default_context()
@@ -124,9 +94,9 @@ class SmtpMailer:
         message["Subject"] = " ".join(mail.subject.split())
         message["Date"] = format_datetime(mail.at)
         message["Message-ID"] = f"<{mail.id}@{self._address.rpartition('@')[2]}>"
-        message["Content-Language"] = "zh-CN" if mail.language == "zh" else "en"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(mail.text, cte="base64")
+        message["Content-Language"] = "zh-CN" if mail.language == "zh" else "en"
         return message
 
 
@@ -162,20 +132,21 @@ class _Line:
     def _converse(self, sender: str, to: str, words: bytes) -> None:
         if self._is_cut:  # its time ran out before a thread was free
             return
-        relay, name = (
-            self._relay,
-            sender.rpartition("@")[2],
-        )  # a name of its own: the machine's would have to be looked up
+        relay = self._relay
+        name = sender.rpartition("@")[2]  # the machine's own would have to be looked up
         smtp = self._smtp = (
             smtplib.SMTP_SSL(local_hostname=name, timeout=self._seconds, context=self._context)
             if relay.tls == "whole"
             else smtplib.SMTP(local_hostname=name, timeout=self._seconds)
         )
-        smtp._host = relay.host  # whose certificate it must be; the constructor sets it only when it connects itself
+        # Whose certificate it must be: the constructor sets it only when it connects by itself.
+        smtp._host = relay.host  # type: ignore[attr-defined]
         try:
             code, said = smtp.connect(relay.host, relay.port)
             if code != 220:
                 raise smtplib.SMTPConnectError(code, said)
+            if self._is_cut:  # while there was nothing to cut yet
+                return
             if relay.tls == "start":
                 smtp.starttls(context=self._context)
             if relay.login:
@@ -194,13 +165,3 @@ def _refused(what: str, code: int, words: bytes | str, of_the_mailbox: frozenset
     enhanced = found[0].decode() if found else ""
     final = enhanced in _NO_SUCH_ADDRESS if enhanced else code in of_the_mailbox
     return NotSent(f"mail: {what} refused {code} {enhanced}".strip(), code, final=final)
-
-
-def is_address(text: str) -> bool:
-    """One plain mail address and nothing beside it."""
-    local = text.partition("@")[0]
-    return (
-        len(text) <= 254
-        and _ADDRESS.fullmatch(text) is not None
-        and not (local.startswith(".") or local.endswith(".") or ".." in local)
-    )

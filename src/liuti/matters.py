@@ -17,7 +17,7 @@ from liuti.rank.arrivals import Index
 from liuti.rank.bcubed import between
 from liuti.store import chores, topics
 from liuti.store.engine import Engine
-from liuti.store.topics import Member
+from liuti.store.topics import Member, Told
 
 LOG = structlog.get_logger()
 NIGHT = time(2)
@@ -25,8 +25,6 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 WRITTEN_AT_ONCE = 1_000
 MANY = 1_000
 """So many without a topic are not looked at one by one: a backlog has come in."""
-_Placed = tuple[str, str, str, str]
-"""Issue, title, body, topic; no topic: an empty one."""
 
 
 class Matters:
@@ -46,10 +44,12 @@ class Matters:
             self._forget()
 
     async def similar(self, engine: Engine, title: str, body: str, n: int = 5) -> list[tuple[str, float]]:
-        """The nearest messages, by id, with how like they are from 0 to 1."""
+        """The nearest messages, by id, with how like they are: 1 is as like as messages of one topic are."""
         async with self._turn:
             await self._refresh(engine)
-            return await asyncio.to_thread(self._index.similar, title, body, n)
+            near = await asyncio.to_thread(self._index.similar, title, body, n)
+            bar = self._index.bar
+        return [(issue, min(likeness / bar, 1.0)) for issue, likeness in near]
 
     async def arrive(self, engine: Engine, now: datetime) -> int:
         """Give every issue that has none its topic; how many that were. Very many at once are looked at together."""
@@ -71,41 +71,41 @@ class Matters:
         self._index, self._numbers, self._topics, self._known = Index(), {}, {}, {}
         self._since, self._after = LONG_AGO, ""
 
-    def _place(self, rows: Sequence[tuple[str, str, str]]) -> list[Member]:
+    def _place(self, rows: Sequence[Told]) -> list[Member]:
         found = []
-        for issue, title, body in rows:
-            if issue in self._known:  # placed before, and not written: a fault came between
-                found.append(Member(issue, self._known[issue], title, 1.0))
+        for row in rows:
+            if row.id in self._known:  # placed before, and not written: a fault came between
+                found.append(Member(row.id, self._known[row.id], row.title, 1.0))
                 continue
-            placed = self._index.add(issue, title, body)
-            topic = self._topics.setdefault(placed.topic, issue)
+            placed = self._index.add(row.id, row.head, row.body)
+            topic = self._topics.setdefault(placed.topic, row.id)
             self._numbers.setdefault(topic, placed.topic)
-            self._known[issue] = topic
-            found.append(Member(issue, topic, title, round(placed.similarity, 4)))
+            self._known[row.id] = topic
+            found.append(Member(row.id, topic, row.title, round(placed.similarity, 4)))
         return found
 
     async def _refresh(self, engine: Engine) -> None:
         """Take in what was placed since, here or in other processes."""
-        fresh: list[_Placed] = []
+        fresh: list[Told] = []
         while rows := await engine.read(partial(topics.placed, since=self._since, after=self._after)):
-            self._since, self._after = rows[-1].at, rows[-1].id
-            fresh += [(row.id, row.title, row.body, row.topic) for row in rows if row.id not in self._known]
+            self._since, self._after = rows[-1].at or self._since, rows[-1].id
+            fresh += [row for row in rows if row.id not in self._known]
         if fresh:
             await asyncio.to_thread(self._take if self._known else self._load, fresh)
 
-    def _take(self, rows: Sequence[_Placed]) -> None:
-        for issue, title, body, topic in rows:
-            number = self._index.put(issue, title, body, self._numbers.get(topic))
-            self._topics.setdefault(self._numbers.setdefault(topic, number), topic)
-            self._known[issue] = topic
+    def _take(self, rows: Sequence[Told]) -> None:
+        for row in rows:
+            number = self._index.put(row.id, row.head, row.body, self._numbers.get(row.topic))
+            self._topics.setdefault(self._numbers.setdefault(row.topic, number), row.topic)
+            self._known[row.id] = row.topic
 
-    def _load(self, rows: Sequence[_Placed]) -> None:
+    def _load(self, rows: Sequence[Told]) -> None:
         """The first many at once, which is several times as fast."""
-        keys, titles, bodies, names = zip(*rows, strict=True)
-        for name in names:
-            self._topics.setdefault(self._numbers.setdefault(name, len(self._numbers)), name)
-        self._index = Index.of(keys, titles, bodies, [self._numbers[name] for name in names])
-        self._known.update(zip(keys, names, strict=True))
+        for row in rows:
+            self._topics.setdefault(self._numbers.setdefault(row.topic, len(self._numbers)), row.topic)
+        numbers = [self._numbers[row.topic] for row in rows]
+        self._index = Index.of([r.id for r in rows], [r.head for r in rows], [r.body for r in rows], numbers)
+        self._known.update((row.id, row.topic) for row in rows)
 
 
 class Reconciled(NamedTuple):
@@ -123,14 +123,15 @@ async def reconcile(engine: Engine, now: datetime, progress: Callable[[int, int]
     rows = await _everything(engine)
     if not rows:
         return Reconciled(0, 0, 0, 1.0)
-    _, titles, bodies, before = zip(*rows, strict=True)
-    found = await asyncio.to_thread(partial(batch.find, titles, bodies, progress=progress))
+    before = [row.topic for row in rows]
+    compare = partial(batch.find, [row.head for row in rows], [row.body for row in rows], progress=progress)
+    found = await asyncio.to_thread(compare)
     labels = found.topic.tolist()
-    names = _names(before, [row[0] for row in rows], labels)
-    heads = {row[0]: row[1] for row in rows}
+    names = _names(before, [row.id for row in rows], labels)
+    titles = {row.id: row.title for row in rows}
     members = [
-        Member(issue, names[label], heads.get(names[label], title), round(near, 4))
-        for (issue, title, *_), label, near in zip(rows, labels, found.similarity.tolist(), strict=True)
+        Member(row.id, names[label], titles.get(names[label], row.title), round(near, 4))
+        for row, label, near in zip(rows, labels, found.similarity.tolist(), strict=True)
     ]
     new = [one for one, topic in zip(members, before, strict=True) if not topic]
     changed = [one for one, topic in zip(members, before, strict=True) if topic and one.topic != topic]
@@ -154,17 +155,17 @@ def _agreement(before: Sequence[str], labels: Sequence[int]) -> float:
     return between([numbers[topic] for topic, _ in had], [label for _, label in had]).f1
 
 
-async def _everything(engine: Engine) -> list[_Placed]:
+async def _everything(engine: Engine) -> list[Told]:
     """Every message, oldest first, with its topic or without one."""
-    since, after, found = LONG_AGO, "", list[_Placed]()
+    since, after, found = LONG_AGO, "", list[Told]()
     while rows := await engine.read(partial(topics.placed, since=since, after=after)):
-        since, after = rows[-1].at, rows[-1].id
-        found += [(row.id, row.title, row.body, row.topic) for row in rows]
+        since, after = rows[-1].at or since, rows[-1].id
+        found += rows
     after = ""
     while fresh := await engine.read(partial(topics.unplaced, after=after)):
         after = fresh[-1].id
-        found += [(row.id, row.title, row.body, "") for row in fresh]
-    return sorted(found)
+        found += fresh
+    return sorted(found, key=lambda row: row.id)
 
 
 class Arranging:

@@ -2,55 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from functools import partial
-from typing import Self
-from zoneinfo import ZoneInfo
 
 from liuti.letter_words import LANGUAGES, Language, Spoken, speak
-from liuti.mail import Mail, Mailer, is_address
+from liuti.mail import Mail, Mailer
 from liuti.senders import Letter, NotSent, NotYet, Sender
 from liuti.sms import Short, Sms, mobile
 from liuti.store.engine import Engine
 from liuti.store.reach import Reach, reach_of
 from liuti.store.vault import KeyRing, Unreadable
-
-_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
-NIGHT = "21:00-08:00"
-
-
-@dataclass(frozen=True, slots=True)
-class Quiet:
-    """The hours at which nobody is disturbed, in local time; `ends` is the first moment after them."""
-
-    begins: time
-    ends: time
-    zone: ZoneInfo
-
-    @classmethod
-    def parse(cls, text: str, zone: ZoneInfo) -> Self | None:
-        """`21:00-08:00`, over midnight or not; None for "" and for hours that end as they begin; ValueError otherwise."""
-        found = _HOURS.fullmatch(text.strip())
-        if found is None:
-            if text.strip():
-                raise ValueError("quiet hours are written as 21:00-08:00")
-            return None
-        begins, ends = time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
-        return cls(begins, ends, zone) if begins != ends else None
-
-    def until(self, now: datetime) -> datetime | None:
-        """When they end, if `now` lies in them."""
-        local = now.astimezone(self.zone)
-        clock = local.time()
-        over_midnight = self.begins > self.ends
-        late, early = clock >= self.begins, clock < self.ends
-        if not (late or early if over_midnight else late and early):
-            return None
-        day = local.date() + timedelta(days=1 if over_midnight and late else 0)
-        return datetime.combine(day, self.ends, self.zone)
+from liuti.ways import Quiet, is_address
 
 
 class Post:

@@ -23,6 +23,8 @@ def test_full_width_and_capitals_read_as_half_width_and_small_letters() -> None:
 
 def test_greetings_formulas_links_and_punctuation_are_left_out() -> None:
     assert said("尊敬的王局长：您好！") == ""
+    assert said("尊敬的各位领导你们好我家住在云栖小区") == "我家住在云栖小区"
+    assert said("尊敬的人住在云栖小区里面很多年了没有水用") == "人住在云栖小区里面很多年了没有水用"
     assert (
         said("垃圾没人清运", "领导,您好!垃圾没人清运。此致敬礼,谢谢!https://example.org/x?y=1")
         == "垃圾没人清运领导垃圾没人清运"

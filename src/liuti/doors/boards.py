@@ -31,6 +31,7 @@ Cursor = Annotated[str, Query(max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=read.MOST)]
 WATCHED = (Role.INSPECTOR, Role.TEAM, Role.PRINCIPAL, Role.AUDITADMIN, Role.LEADER, Role.OFFICER, Role.UNIT_HEAD)
 LONGEST = timedelta(days=366)
+YEARS = (2000, 2999)
 
 
 def router() -> APIRouter:
@@ -103,6 +104,12 @@ def _late_row(actor: Actor, found: Found, told: list[dict[str, Any]], world: Wor
     }
 
 
+def clock_of(timer: Timer, now: datetime) -> dict[str, Any]:
+    """The clock as every reader sees it, its colour by the time of day, even where the sweep is late."""
+    view = sight.clock_view(timer, now)
+    return view | {"colour": boards.alarm(timer, now) or view["colour"]}
+
+
 def who_is_late(issue: Issue, timer: Timer, world: World, now: datetime) -> list[str]:
     """Whom the clock's urges go to: unit:ID, person:ID or role:NAME; of several units at work, the late one."""
     return list(responsible(_case(issue, "warn", world, now), timer))
@@ -139,18 +146,26 @@ def history(timer: Timer, story: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _what_it_did(timer: Timer, line: dict[str, Any]) -> str:
     facts = line["facts"]
-    if line["move"] in ("warn", "overdue", "urge"):
+    if line["move"] in _BY_TIME:
         mine = facts.get("clock") == timer.clock and facts.get("unit", "") == timer.unit
         return {"warn": "warned", "overdue": "struck", "urge": "urged"}[line["move"]] if mine else ""
     granted = "extended" in facts and timer.extended + (timer.clock is Clock.OVERALL) > 0
     return "extended" if granted and timer.clock in (facts["extended"]["clock"], Clock.OVERALL) else ""
 
 
+# What time does by itself moves no clock but its own.
+_BY_TIME = ("warn", "overdue", "urge")
+
+
 def _made_at(moment: datetime, story: list[dict[str, Any]], clock: Clock | None = None) -> dict[str, Any] | None:
-    """The entry written at that moment; of several, the one whose row of the table starts the clock."""
-    there = [line for line in story if line["at"] == moment]
-    starts = (line for line in there if clock is not None and clock in _starts(line))
-    return next(starts, there[0] if there else None)
+    """The entry that did it: of several at one moment the one whose row starts the clock, then one that changed the
+    step, then rather a deed than a request."""
+    there = [line for line in story if line["at"] == moment and line["move"] not in _BY_TIME]
+    return min(
+        there,
+        key=lambda line: (bool(line["awaits"]), clock not in _starts(line), line["from"] == line["to"]),
+        default=None,
+    )
 
 
 def _starts(line: dict[str, Any]) -> tuple[Clock, ...]:
@@ -227,7 +242,7 @@ def _asked(actor: Actor, one: Asked, world: World, now: datetime) -> dict[str, A
         "unit": ask.unit or None, "form": ask.form, "review": ask.form.get("review"), "awaits": ask.awaits[0],
         "waits_for": waits_for(ask), "yours": may_answer(issue, ask, actor, world, now),
         "took_part": actor.id in issue.took_part, "waited_seconds": int((now - ask.at).total_seconds()),
-        "clocks": [sight.clock_view(t, now) | {"colour": boards.alarm(t, now) or sight.clock_view(t, now)["colour"]} for t in clocks],
+        "clocks": [clock_of(t, now) for t in clocks],
     }  # fmt: skip
 
 
@@ -269,7 +284,7 @@ def _to_verify(actor: Actor, found: Found, failed: list[dict[str, Any]], world: 
             {"at": line["at"], "by": line["by"], "method": line["facts"].get("method", "on_site"),
              "defects": (line.get("words") or {}).get("defects", [])} for line in _seen(actor, issue, failed)
         ],
-        "clock": sight.clock_view(review, now) | {"colour": boards.alarm(review, now) or "green"} if review else None,
+        "clock": clock_of(review, now) if review is not None else None,
     }  # fmt: skip
 
 
@@ -319,7 +334,7 @@ def _to_phone(
              "tries": sum(1 for call in tries if call["voice"] == one["id"])} for one in people
         ] if opened else [],
         "contact": f"/api/v1/issues/{issue.id}/people" if opened else None,
-        "clock": sight.clock_view(timer, now) | {"colour": boards.alarm(timer, now) or "green"},
+        "clock": clock_of(timer, now),
     }  # fmt: skip
 
 
@@ -348,8 +363,7 @@ def _ordered(actor: Actor, one: Ordered, now: datetime) -> dict[str, Any]:
         "signed_by": order.signed_by or None, "responded_at": order.responded, "reply": order.reply or None,
         "settled_at": order.settled,
         "yours": inspects or (one.state == "signed" and addressed(order.to, actor, issue)),
-        "clock": sight.clock_view(timer, now) | {"colour": boards.alarm(timer, now) or sight.clock_view(timer, now)["colour"]}
-        if timer is not None else None,
+        "clock": clock_of(timer, now) if timer is not None else None,
     }  # fmt: skip
 
 
@@ -363,8 +377,9 @@ async def outliers(request: Request, since: date | None = None, until: date | No
     admit(actor, Role.TEAM, Role.AUDITADMIN)
     zone = ZoneInfo(here.desk.world().policy.hours.zone)
     last = until or here.now().astimezone(zone).date()
-    first = since or last - timedelta(days=29)
-    if not timedelta() <= last - first < LONGEST:
+    # Beyond these years there is nothing to count, and no day before or after to count to.
+    first = since or (last - timedelta(days=29) if last.year > YEARS[0] else last)
+    if not timedelta() <= last - first < LONGEST or not (YEARS[0] <= first.year <= last.year <= YEARS[1]):
         zh, en = "期间须从早到晚,不超过366天。", "A period runs from early to late, 366 days at most."
         raise Refused("bad_period", 422, zh, en, "since")
     begins = datetime.combine(first, time(), zone).astimezone(UTC)
@@ -393,7 +408,9 @@ def _ranked(tallies: dict[tuple[str, str], Tally], measures: dict[tuple[str, str
     for (name, move), tally in tallies.items():
         share, usual = _share(made, of, name, move), _share(made, of, EVERYBODY, move)
         times = round(share / usual, 2) if share is not None and usual else None
-        rows.append({"who": name, "move": move, **tally._asdict(), "of": of[name, move], "share": share, "times": times})
+        rows.append(
+            {"who": name, "move": move, **tally._asdict(), "of": of[name, move], "share": share, "times": times}
+        )
     return sorted(rows, key=lambda row: (-row["made"], -row["asked"], row["who"], row["move"]))
 
 

@@ -24,8 +24,8 @@ from liuti.store.topics import Member
 
 SORTERS = (Role.INTAKE, Role.ANALYST, Role.PANEL)
 MERGED_AT_ONCE = 100
-ALIKE = 0.1
-"""Likeness below which two messages are not worth showing side by side."""
+ALIKE = 0.25
+"""Less than this share of what makes messages one topic is not worth showing side by side."""
 Text = Annotated[str, Query(max_length=2000)]
 
 
@@ -79,7 +79,7 @@ async def similar(
     place: Annotated[str, Query(max_length=200)] = "", n: Annotated[int, Query(ge=1, le=20)] = 5,
 ) -> Response:  # fmt: skip
     """The nearest first, as far as you may see them; who recognises their own matter co-signs it instead of sending anew."""
-    return answer({"similar": await _near(request, await who(request), title, topics.told(place, text), n)})
+    return answer({"similar": await _near(request, await who(request), topics.head(place, title), text, n)})
 
 
 async def _near(request: Request, actor: Actor, title: str, text: str, n: int, but: str = "") -> list[dict[str, Any]]:
@@ -191,7 +191,7 @@ async def suggestions(request: Request, issue: str) -> Response:
     found = await found_by(request, issue, actor)
     _sorter(actor)
     title, body = found.row["title"], found.row["body"]
-    near = await _near(request, actor, title, topics.told(found.row["place"], body), 5, but=issue)
+    near = await _near(request, actor, topics.head(found.row["place"], title), body, 5, but=issue)
     topic = await here.engine.read(partial(topics.topic_of, issue=issue))
     guessed = await asyncio.to_thread(here.categories.suggest, title, body) if here.categories is not None else []
     return answer({"topic": topic, "similar": near, "categories": to_builtins(guessed)})

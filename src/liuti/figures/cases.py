@@ -36,7 +36,7 @@ class Handling(Struct, frozen=True, gc=False):
     done: datetime | None = None
     hours: float = 0.0
     held: bool = False
-    """Its clock was paused before the due time came."""
+    """No result yet, and its clock was paused before the due time came."""
 
     @property
     def in_time(self) -> bool:
@@ -77,6 +77,8 @@ class Case(Struct, frozen=True):
     """None where no result is owed: merged, withdrawn, refused."""
     signs: Sequence[Promise] = ()
     """One for each dispatch whose signature was owed until it was given or late."""
+    contact_owed: bool = False
+    """A unit was told to contact the person, whatever came of it."""
     contacts: Sequence[Promise] = ()
     orders: Sequence[Promise] = ()
     dispatches: Sequence[tuple[str, datetime, bool]] = ()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from liuti.figures.cases import Handling
 from liuti.figures.past import Deed, Past
 from liuti.flow.calendar import Calendar, Span, Unit
 from liuti.flow.clocks import World
 from liuti.flow.issue import Timer
-from liuti.flow.words import HASTE, Clock, Lane, Step, Urgency
+from liuti.flow.words import HASTE, Clock, Kind, Lane, Step, Urgency
 
 NOT_OWED = frozenset({Step.MERGED, Step.WITHDRAWN, Step.REJECTED})
 HELD = frozenset({Step.SUPPLEMENT, Step.SUSPENDED})
@@ -29,7 +28,7 @@ def handling_of(then: Past, world: World) -> Handling | None:
         first = min(first, due_then(then, overall, world, extended=False))
     done, since = _result(then.deeds), _held_since(then)
     hours = _hours(then, done, world.calendar) if done is not None else 0.0
-    return Handling(due, first, done, hours, since is not None and since < due)
+    return Handling(due, first, done, hours, done is None and since is not None and since < due)
 
 
 def _result(deeds: Sequence[Deed]) -> datetime | None:
@@ -62,22 +61,69 @@ def _hours(then: Past, done: datetime, calendar: Calendar) -> float:
 
 
 def due_then(then: Past, timer: Timer, world: World, *, extended: bool = True) -> datetime:
-    """When the clock was due, as known at that moment: counted from its start, pause by pause, and moved by what had
-    been granted. For OVERALL in the direct lane ask SOLVE, which it follows."""
-    calendar = world.calendar
-    due = _first_due(then, timer, world)
-    changes: list[tuple[datetime, datetime, Any]] = [
+    """When the clock was due, as known at that moment: counted from its start, pause by pause, moved by what had been
+    granted or corrected. For OVERALL in the direct lane ask SOLVE, which it follows."""
+    calendar, length = world.calendar, _first_length(then, timer, world)
+    due = _first_due(then, timer, length, world)
+    changes: list[tuple[datetime, datetime, Deed | None]] = [
         (until, since, None) for since, until in timer.pauses if until <= then.at and until != timer.stopped
     ]
-    if extended:
-        changes += [(deed.at, deed.at, deed) for deed in then.deeds if deed.name in ("extend", "reserve", "recompute")]
-    unit = _unit(timer)
+    changes += [(deed.at, deed.at, deed) for deed in then.deeds if deed.name in MOVING]
     for at, since, deed in sorted(changes, key=lambda change: change[0]):
         if deed is None:
-            due = calendar.resume(at, calendar.rest(since, due, unit)).at
-        elif at >= timer.started:
+            due = calendar.resume(at, calendar.rest(since, due, _unit(length))).at
+        elif deed.name == "reclassify":
+            due, length = _hastened(then, timer, (due, length), deed, world)
+        elif _ran(timer, at) and (extended or deed.name == "recompute"):
             due = _moved(then, timer, due, deed, world)
     return due
+
+
+MOVING = ("extend", "reserve", "recompute", "reclassify")
+HASTENED = (Clock.SOLVE, Clock.SIGN, Clock.CONTACT)
+
+
+def _first_length(then: Past, timer: Timer, world: World) -> str:
+    """A correction that made the issue more urgent may have put a shorter length in the place of the first."""
+    corrected = (d.facts["was"] for d in then.deeds if d.name == "reclassify" and d.at > timer.started)
+    was: Mapping[str, str] = next(corrected, then.was)
+    if not was or timer.clock not in HASTENED or timer.length == "until":
+        return timer.length
+    if timer.clock is Clock.SOLVE and was["kind"] == Kind.CONSULT and was["urgency"] != Urgency.URGENT:
+        return "same_day"
+    return world.policy.span(timer.clock, Urgency(was["urgency"])).text
+
+
+def _first_due(then: Past, timer: Timer, length: str, world: World) -> datetime:
+    calendar, rule = world.calendar, world.policy.same_day
+    if length == "same_day":
+        return calendar.same_day(then.issue.submitted or timer.started, rule.cutoff, rule.next_by).at
+    if length != "until":
+        return calendar.due(timer.started, Span.parse(length)).at
+    planned = [d.form["due"] for d in then.deeds if d.name == "approve_plan" and d.at == timer.started]
+    return calendar.closing(date.fromisoformat(planned[0])) if planned else timer.due
+
+
+def _hastened(then: Past, timer: Timer, before: tuple[datetime, str], deed: Deed, world: World) -> tuple[datetime, str]:
+    """More urgent shortens what runs, less urgent lengthens nothing (docs/rules.md §4 row 47)."""
+    told = deed.form.get("urgency")
+    over = timer.stopped is not None and timer.stopped <= deed.at
+    if not told or timer.clock not in HASTENED or before[1] == "until" or over or deed.at <= timer.started:
+        return before
+    if HASTE[Urgency(told)] >= HASTE[Urgency(deed.facts["was"]["urgency"])]:
+        return before
+    span = world.policy.span(timer.clock, Urgency(told))
+    due = world.calendar.due(timer.started, span).at
+    for since, until in timer.pauses:
+        if until <= deed.at:
+            due = world.calendar.resume(until, world.calendar.rest(since, due, span.unit)).at
+    return (due, span.text) if due < before[0] else before
+
+
+def _ran(timer: Timer, at: datetime) -> bool:
+    """Whether it had started and not stopped: what is granted during a redo leaves the first clocks alone."""
+    stopped = timer.stopped is not None and timer.stopped < at
+    return timer.started <= at and not stopped and not any(since < at < until for since, until in timer.pauses)
 
 
 def _moved(then: Past, timer: Timer, due: datetime, deed: Deed, world: World) -> datetime:
@@ -88,36 +134,22 @@ def _moved(then: Past, timer: Timer, due: datetime, deed: Deed, world: World) ->
     if change and change["clock"] == timer.clock.value:
         return datetime.fromisoformat(change["to"])
     if timer.clock is Clock.OVERALL and then.lane is Lane.TOPIC:
-        terms, first = world.policy.clocks, world.calendar.due(timer.started, Span.parse(timer.length)).at
-        most = world.calendar.due(timer.started, Span(terms.overall_most, "d")).at
-        spent = timedelta(days=terms.overall_more) * sum(
-            d.name in ("extend", "reserve") and timer.started <= d.at < deed.at for d in then.deeds
-        )
-        return due + max(timedelta(), min(timedelta(days=terms.overall_more), most - first - spent))
+        return due + _overall_more(then, timer, deed, world)
     return due
 
 
-def _first_due(then: Past, timer: Timer, world: World) -> datetime:
-    calendar, rule = world.calendar, world.policy.same_day
-    if timer.length == "same_day":
-        return calendar.same_day(then.issue.submitted or timer.started, rule.cutoff, rule.next_by).at
-    if timer.length != "until":
-        return calendar.due(timer.started, Span.parse(_length_then(then, timer, world))).at
-    planned = [d.form["due"] for d in then.deeds if d.name == "approve_plan" and d.at == timer.started]
-    return calendar.closing(date.fromisoformat(planned[0])) if planned else timer.due
+def _overall_more(then: Past, timer: Timer, deed: Deed, world: World) -> timedelta:
+    """So many days for each reserve or extension, up to the most there may be from the start (docs/rules.md §5)."""
+    terms, calendar = world.policy.clocks, world.calendar
+    most = calendar.due(timer.started, Span(terms.overall_most, "d")).at
+    left = most - calendar.due(timer.started, Span.parse(timer.length)).at
+    more = timedelta(days=terms.overall_more)
+    before = (d for d in then.deeds if d.name in ("extend", "reserve") and d.at < deed.at)
+    left -= more * sum(_ran(timer, d.at) for d in before)
+    return max(timedelta(), min(more, left))
 
 
-def _length_then(then: Past, timer: Timer, world: World) -> str:
-    """The clock's length before a later correction made the issue more urgent and the clock shorter."""
-    if then.was and timer.clock in (Clock.SOLVE, Clock.SIGN, Clock.CONTACT):
-        policy, now = world.policy, then.issue.urgency
-        was = Urgency(then.was["urgency"])
-        if HASTE[now] < HASTE[was] and timer.length == policy.span(timer.clock, now).text:
-            return policy.span(timer.clock, was).text
-    return timer.length
-
-
-def _unit(timer: Timer) -> Unit:
-    if timer.length in ("until", "same_day"):
-        return "d" if timer.length == "until" else "oh"
-    return Span.parse(timer.length).unit
+def _unit(length: str) -> Unit:
+    if length in ("until", "same_day"):
+        return "d" if length == "until" else "oh"
+    return Span.parse(length).unit

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from liuti.figures.cases import Rating
 from liuti.flow.issue import Issue, Timer
-from liuti.flow.words import Clock, Lane
+from liuti.flow.words import OPEN, Clock, Lane
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -68,6 +68,10 @@ class Past(Struct):
     @property
     def lane(self) -> Lane | None:
         return next((_LANES[d.name] for d in reversed(self.deeds) if d.name in _LANES), None)
+
+    def live_since(self, start: datetime) -> bool:
+        """Whether it was open then, or moved since `start`. What only moved later was not there to be counted."""
+        return bool(self.entries) and (self.entries[-1].to in OPEN or self.entries[-1].at >= start)
 
     def timers(self, clock: Clock) -> Iterator[Timer]:
         """Those started by then, the earliest first."""

@@ -25,7 +25,7 @@ class Period(Struct, frozen=True):
         return self.as_of >= self.end - _INSTANT
 
     def holds(self, at: datetime | None) -> bool:
-        return at is not None and self.start <= at < self.end and at <= self.as_of
+        return at is not None and self.start <= at <= self.as_of
 
 
 def period_of(name: str, now: datetime, zone: tzinfo) -> Period:

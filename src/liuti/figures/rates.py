@@ -42,8 +42,9 @@ def _words(case: Case, period: Period) -> list[Rating]:
 
 
 def response(case: Case, period: Period) -> Iterator[Line]:
-    if case.wants_contact and case.contacts:
-        in_time = all(promise.kept for promise in case.contacts)
+    """A result without any contact is no response; a unit relieved before it was late is not counted against anybody."""
+    if case.wants_contact and case.contact_owed:
+        in_time = bool(case.contacts) and all(promise.kept for promise in case.contacts)
         for said in _words(case, period):
             yield Line(in_time and said.contacted is not False)
 

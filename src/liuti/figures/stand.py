@@ -29,6 +29,7 @@ def case_of(then: Past, world: World) -> Case | None:
         wants_contact=then.issue.wants_contact,
         handling=handling_of(then, world),
         signs=tuple(_signs(then, world)),
+        contact_owed=then.latest(Clock.CONTACT) is not None,
         contacts=tuple(_contacts(then, world)),
         orders=tuple(_orders(then, known["unit"], world)),
         dispatches=tuple(_dispatches(then)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ LANES = 16
 """Numbers in a signature."""
 BATCH = 1024
 """Messages read at a time: a message's number within its batch and a gram's number fill 32 bits with two marks."""
+CHUNK = 16384
+"""Pairs of rows multiplied at a time."""
 TITLE = 1.0
 """What standing in the title adds to a gram's count."""
 RARE, RARE_PLACE = 1.4, 2.0
@@ -74,7 +77,7 @@ def grams(read: Characters) -> Grams:
 def signatures(found: Grams, messages: int) -> NDArray[np.uint32]:
     """A row of `LANES` numbers a message: two messages agree in about as many as they share of their grams (MinHash)."""
     out = np.full((messages, LANES), 0xFFFFFFFF, dtype=np.uint32)
-    if not len(found.gram):
+    if not len(found.gram) or not messages:
         return out
     starts = np.flatnonzero(np.diff(found.message, prepend=-1))
     spread = (found.gram + np.uint32(1)) * _A
@@ -98,16 +101,18 @@ class Counted:
     digest: NDArray[np.uint64]
 
 
-def prepare(titles: Sequence[str], bodies: Sequence[str]) -> Counted:
-    """A batch of at most `BATCH` messages, alone: batches may be prepared anywhere and in any order."""
+def prepare(titles: Sequence[str], bodies: Sequence[str], *, signed: bool = True) -> Counted:
+    """A batch of at most `BATCH` messages, alone: batches may be prepared anywhere and in any order.
+
+    Without signatures where nothing will be compared by them.
+    """
     if len(titles) > BATCH:
         raise ValueError(f"a batch has at most {BATCH} messages")
     read = text.read(titles, bodies)
     found = grams(read)
     length, packed = _packed(found, len(titles))
-    return Counted(
-        len(titles), length, packed, read.district, signatures(found, len(titles)), _digest(read, len(titles))
-    )
+    signature = signatures(found, len(titles) if signed else 0)
+    return Counted(len(titles), length, packed, read.district, signature, _digest(read, len(titles)))
 
 
 def _packed(found: Grams, messages: int) -> tuple[NDArray[np.int32], NDArray[np.uint32]]:
@@ -144,10 +149,14 @@ def _digest(read: text.Characters, messages: int) -> NDArray[np.uint64]:
     return out
 
 
+FEW = 300
+"""In a young district, where one matter may make up most of what came in, so many messages of it are not yet common."""
+
+
 def rarity(counts: NDArray[np.int64], messages: int) -> Floats:
     """How rare each gram is, 0 for what is in too many messages."""
     weight = np.log((1 + messages) / (1 + np.clip(counts, 1, messages))) + 1
-    weight[counts > max(COMMON * messages, 20)] = 0
+    weight[counts > max(COMMON * messages, FEW)] = 0
     return weight.astype(np.float32)
 
 
@@ -188,6 +197,47 @@ def _rows(
     value = (value[at] / np.maximum(norm, 1e-9)[message]).astype(np.float32)
     until = np.concatenate([[0], np.cumsum(np.bincount(message, minlength=messages))])
     return sparse.csr_array((value, gram[at], until), shape=(messages, SPACE))
+
+
+class Rows:
+    """Sparse rows that grow at the end; a row is never changed."""
+
+    def __init__(self, matrix: sparse.csr_array) -> None:
+        self.take(matrix)
+
+    def take(self, matrix: sparse.csr_array) -> None:
+        """Hold these rows instead."""
+        self.matrix = matrix
+        self._value, self._column, self._until = matrix.data, matrix.indices, matrix.indptr
+
+    def grow(self, rows: sparse.csr_array) -> None:
+        """Add rows. Room is made twice as large at a time, so that a row is moved but a few times."""
+        used, height = int(self.matrix.indptr[-1]), self.matrix.shape[0]
+        self._value = _room(self._value, used, rows.data)
+        self._column = _room(self._column, used, rows.indices)
+        self._until = _room(self._until, height + 1, rows.indptr[1:] + used)
+        height += rows.shape[0]
+        end = used + len(rows.data)
+        held = self._value[:end], self._column[:end], self._until[: height + 1]
+        self.matrix = sparse.csr_array(held, shape=(height, self.matrix.shape[1]), copy=False)
+
+    def dot(self, left: Longs, right: Longs) -> Floats:
+        """Products of the rows of each pair."""
+        out = np.empty(len(left), dtype=np.float32)
+        for at in range(0, len(left), CHUNK):
+            a, b = self.matrix[left[at : at + CHUNK]], self.matrix[right[at : at + CHUNK]]
+            out[at : at + CHUNK] = a.multiply(b).sum(axis=1)
+        return out
+
+
+def _room(held: NDArray[Any], used: int, more: NDArray[Any]) -> NDArray[Any]:
+    """`held` up to `used` and `more` behind it, in the same place if there is room."""
+    end = used + len(more)
+    if end > len(held):
+        held, old = np.empty(2 * end, dtype=held.dtype), held
+        held[:used] = old[:used]
+    held[used:end] = more
+    return held
 
 
 def lengths(counted: Sequence[Counted], met: NDArray[np.bool_]) -> tuple[float, float]:

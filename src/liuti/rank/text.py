@@ -25,9 +25,10 @@ _REGION = re.compile("[A-Z][0-9]{0,2}[市区县州]|西地省")
 """Regions whose names were masked before publication: `A7县`, `K市`."""
 _DISTRICT = re.compile(
     f"[A-Z][0-9]{{1,2}}(?=[市区县州])|[{_HAN}][{_HAN}](?<![小社片园城景校厂库山地新辖])(?=[区县](?!域|间|别|分))"
+    "|第[0-9一二三四五六七八九十百零〇]{1,5}(?=社区|居委|村|街坊|网格)"  # numbers differ by a sign, places by everything
 )
 _MANNER = re.compile(
-    rf"(?:尊敬|敬爱)的[^\s,.:;!?、。{_TURN}{_END}]{{0,12}}[:,!]?|[您你]们?好[!,.。:]?|大家好"
+    rf"(?:尊敬|敬爱)的(?:[^\s,.:;!?、。{_TURN}{_END}]{{0,12}}?(?:[:,!]|[您你]们?好[!,.。:]?))?|[您你]们?好[!,.。:]?|大家好"
     r"|此致|敬礼|谢谢|感谢您?在百忙之中|盼复|打扰了?|https?://[^\s\u4e00-\u9fff]+|\*{3,}"
 )
 _KINDS = [

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from liuti.rank import sketch
-from liuti.rank.sketch import BATCH, SPACE, Counted, Floats, Longs, prepare
+from liuti.rank.sketch import BATCH, CHUNK, SPACE, Counted, Floats, Longs, Rows, prepare
 
 Progress = Callable[[int, int], None]
 
-CHUNK = 16384
-"""Pairs scored at a time."""
 LONG = 1024
 """Grams a group is told by at most; up to twice as many before it is cut."""
 ANYWHERE = 0.1
@@ -42,47 +39,6 @@ class Topics:
 
     topic: NDArray[np.int32]
     similarity: Floats
-
-
-class Rows:
-    """Sparse rows that grow at the end; a row is never changed."""
-
-    def __init__(self, matrix: sparse.csr_array) -> None:
-        self.take(matrix)
-
-    def take(self, matrix: sparse.csr_array) -> None:
-        """Hold these rows instead."""
-        self.matrix = matrix
-        self._value, self._column, self._until = matrix.data, matrix.indices, matrix.indptr
-
-    def grow(self, rows: sparse.csr_array) -> None:
-        """Add rows. Room is made twice as large at a time, so that a row is moved but a few times."""
-        used, height = int(self.matrix.indptr[-1]), self.matrix.shape[0]
-        self._value = _room(self._value, used, rows.data)
-        self._column = _room(self._column, used, rows.indices)
-        self._until = _room(self._until, height + 1, rows.indptr[1:] + used)
-        height += rows.shape[0]
-        end = used + len(rows.data)
-        held = self._value[:end], self._column[:end], self._until[: height + 1]
-        self.matrix = sparse.csr_array(held, shape=(height, self.matrix.shape[1]), copy=False)
-
-    def dot(self, left: Longs, right: Longs) -> Floats:
-        """Products of the rows of each pair."""
-        out = np.empty(len(left), dtype=np.float32)
-        for at in range(0, len(left), CHUNK):
-            a, b = self.matrix[left[at : at + CHUNK]], self.matrix[right[at : at + CHUNK]]
-            out[at : at + CHUNK] = a.multiply(b).sum(axis=1)
-        return out
-
-
-def _room(held: NDArray[Any], used: int, more: NDArray[Any]) -> NDArray[Any]:
-    """`held` up to `used` and `more` behind it, in the same place if there is room."""
-    end = used + len(more)
-    if end > len(held):
-        held, old = np.empty(2 * end, dtype=held.dtype), held
-        held[:used] = old[:used]
-    held[used:end] = more
-    return held
 
 
 def enough(grams: float, grams_place: float) -> float:

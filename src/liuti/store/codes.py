@@ -19,7 +19,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    or_,
     select,
     text,
     update,
@@ -84,7 +83,7 @@ _TRY = (
     .values(tries=phone_codes.c.tries + 1)
     .returning(phone_codes.c.id, phone_codes.c.digest, phone_codes.c.tries, phone_codes.c.phone_hash)
 )
-_USE = update(phone_codes).where(phone_codes.c.id == bindparam("code"), phone_codes.c.used_at.is_(None))
+_USE = update(phone_codes).where(phone_codes.c.id == bindparam("code"))
 _VERIFIED = update(voices).where(voices.c.id == bindparam("voice")).values(verified=True)
 _IS_VERIFIED = select(voices.c.verified).where(voices.c.id == bindparam("voice"))
 _FORGET = delete(phone_codes).where(phone_codes.c.at < bindparam("before", type_=Moment))
@@ -137,8 +136,7 @@ def prove(conn: Connection, ring: KeyRing, voice_id: str, phone: str, code: str,
     given = _digest(ring, voice_id, ring.phone_hash(phone), code)
     if not hmac.compare_digest(given, row.digest):
         return TRIES - int(row.tries)
-    if conn.execute(_USE.values(used_at=now), {"code": row.id}).rowcount != 1:
-        return 0
+    conn.execute(_USE.values(used_at=now), {"code": row.id})
     conn.execute(_VERIFIED, {"voice": voice_id})
     return None
 

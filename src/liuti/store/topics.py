@@ -82,33 +82,31 @@ class Member(NamedTuple):
     similarity: float
 
 
-class Unplaced(NamedTuple):
+class Told(NamedTuple):
+    """What an issue says, for the comparison, and the topic it is in: an empty one when it has none yet."""
+
     id: str
     title: str
+    head: str
+    """The title with the place in front: what is the same elsewhere is another matter."""
     body: str
-    """With the place in front: what is the same elsewhere is another matter."""
+    topic: str = ""
+    at: datetime | None = None
+    """When it was placed."""
 
 
-class Placed(NamedTuple):
-    id: str
-    title: str
-    body: str
-    topic: str
-    at: datetime
+def unplaced(conn: Connection, after: str = "") -> list[Told]:
+    return [Told(r.id, r.title, head(r.place, r.title), r.body) for r in conn.execute(_UNPLACED, {"after": after})]
 
 
-def unplaced(conn: Connection, after: str = "") -> list[Unplaced]:
-    return [Unplaced(r.id, r.title, told(r.place, r.body)) for r in conn.execute(_UNPLACED, {"after": after})]
-
-
-def placed(conn: Connection, since: datetime, after: str) -> list[Placed]:
+def placed(conn: Connection, since: datetime, after: str) -> list[Told]:
     """In the order they were placed, from one moment and id on."""
     rows = conn.execute(_PLACED, {"since": since, "after": after})
-    return [Placed(r.id, r.title, told(r.place, r.body), r.topic_id, r.at) for r in rows]
+    return [Told(r.id, r.title, head(r.place, r.title), r.body, r.topic_id, r.at) for r in rows]
 
 
-def told(place: str, body: str) -> str:
-    return body if place in ("", UNKNOWN, DISTRICT) else f"{place}。{body}"
+def head(place: str, title: str) -> str:
+    return title if place in ("", UNKNOWN, DISTRICT) else f"{place} {title}"
 
 
 def place(conn: Connection, members: Sequence[Member], source: str, now: datetime) -> int:

@@ -1,0 +1,84 @@
+"""Indicators: the three rates and all the others, each with its n and its interval (docs/rules.md §7)."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from msgspec import to_builtins
+
+from liuti.doors.api import answer
+from liuti.doors.deps import office, who
+from liuti.doors.moves import problems
+from liuti.figures.periods import Period, period_of
+from liuti.figures.tables import BY, Figures, compute
+from liuti.flow import sight
+from liuti.flow.kernel import Actor, Refused, not_yours
+from liuti.flow.words import OFFICIALS, Role
+from liuti.monthly import gather
+
+ABOUT_PEOPLE = ("leader", "level")
+WATCHERS = (Role.INSPECTOR, Role.TEAM, Role.PRINCIPAL)
+
+
+def router() -> APIRouter:
+    routes = APIRouter(prefix="/api/v1", tags=["supervise"])
+    routes.add_api_route(
+        "/figures",
+        figures,
+        methods=["GET"],
+        summary="指标 rates of a period, by unit, category, grid, leader or level",
+        responses=problems(401, 403, 422),
+    )
+    return routes
+
+
+async def figures(
+    request: Request, period: Annotated[str, Query(max_length=10)],
+    by: Annotated[str, Query(max_length=10)] = "unit",
+) -> Response:  # fmt: skip
+    """A period is `2026-10`, `2026-Q4` or `2026`; while it runs `final` is false, afterwards the figures never change.
+    Officials only; by leader and by level only who inspects and the principal."""
+    here, actor = office(request), await who(request)
+    _admit(actor, by)
+    world = here.desk.world()
+    wanted = _period(period, here.now(), world.calendar.zone)
+    gathered = await gather(here.engine, wanted, world)
+    frame = gathered.frame
+    # Minutes of a large district's cases: not where everybody else waits for an answer.
+    found = await asyncio.to_thread(
+        partial(compute, gathered.cases, wanted, by, frame.limits, frame.leaders, frame.tiers)
+    )
+    return answer(_shown(found, frame.names[by]))
+
+
+def _admit(actor: Actor, by: str) -> None:
+    if not actor.id:
+        raise Refused("sign_in", 401, "请先登录。", "Please sign in.")
+    if not actor.roles.isdisjoint(sight.BLIND):
+        raise sight.blind()
+    if actor.roles.isdisjoint(OFFICIALS | {Role.AUDITADMIN}):
+        raise not_yours(OFFICIALS)
+    if by not in BY:
+        zh, en = f"by 须为:{'、'.join(BY)}。", f"by is one of: {', '.join(BY)}."
+        raise Refused("bad_form", 422, zh, en, "by")
+    if by in ABOUT_PEOPLE and actor.roles.isdisjoint(WATCHERS):
+        raise not_yours(WATCHERS)
+
+
+def _period(name: str, now: Any, zone: Any) -> Period:
+    try:
+        return period_of(name, now, zone)
+    except ValueError as error:
+        zh = "期间须为月 2026-10、季 2026-Q4 或年 2026,且已经开始。"
+        en = "A period is a month 2026-10, a quarter 2026-Q4 or a year 2026, and has begun."
+        raise Refused("bad_period", 422, zh, en, "period") from error
+
+
+def _shown(found: Figures, names: dict[str, str]) -> dict[str, Any]:
+    shown: dict[str, Any] = to_builtins(found)
+    for group in shown["groups"]:
+        group["name"] = names.get(group["key"])
+    return shown
