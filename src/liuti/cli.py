@@ -24,6 +24,8 @@ calendar = typer.Typer(no_args_is_help=True, help="the yearly notices of working
 app.add_typer(user, name="user")
 app.add_typer(token, name="token")
 app.add_typer(calendar, name="calendar")
+letters = typer.Typer(no_args_is_help=True, help="the letters people get")
+app.add_typer(letters, name="letters")
 cli_select.add(app)
 OUT = Console()
 ERR = Console(stderr=True)
@@ -224,6 +226,41 @@ def due(start: str, span: str) -> None:
     print(result.at.astimezone(calendar_.zone).isoformat(timespec="minutes"))
     if result.provisional:
         ERR.print("暂定:该年度节假日通知尚未导入。provisional: the notice of that year is not loaded.", style="yellow")
+
+
+@app.command()
+def report(
+    period: Annotated[str, typer.Argument(help="2026-10, 2026-Q4 or 2026")],
+    out: Annotated[Path, typer.Option("--out", help="report.html, .xlsx, .csv or .json")],
+    database_url: Url = None,
+) -> None:
+    """The figures of a period: the three rates with their intervals, on-time, and all the others; the same a year later."""
+    from liuti import monthly
+    from liuti.sheets import SheetUnfit
+
+    chosen = settings(database_url=database_url)
+    try:
+        asyncio.run(monthly.make(chosen.database_url, period, out, datetime.now(UTC), chosen.policy_words()))
+    except SheetUnfit as unfit:
+        raise fail(unfit.zh, unfit.en) from None
+    except ValueError as error:
+        raise fail(f"没有这样的时段:{period}", str(error)) from None
+    OUT.print(f"已写 written: {out}", highlight=False)
+
+
+@letters.command("preview")
+def letters_preview(
+    event: Annotated[str, typer.Argument(help="submit, extend, invite …; none: all of them")] = "",
+    language: Annotated[str, typer.Option("--lang", help="zh or en")] = "zh",
+) -> None:
+    """What people are written, with an example's names and dates."""
+    from liuti.letter_words import events
+    from liuti.letters import preview
+
+    for name in (event,) if event else events():
+        said = preview(name, "en" if language == "en" else "zh")
+        OUT.rule(said.event)
+        OUT.print(f"{said.subject}\n\n{said.text}\nSMS ({len(said.sms)}): {said.sms}", markup=False, highlight=False)
 
 
 @app.command()

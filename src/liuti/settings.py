@@ -5,12 +5,14 @@ import secrets
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from liuti.store.vault import KeyRing, KeysUnfit
+from liuti.ways import NIGHT, Quiet, Relay, is_sender
 
 
 class SettingsUnfit(Exception):  # noqa: N818 - an answer to the operator, not a fault of the program
@@ -34,6 +36,13 @@ class Settings(BaseSettings):
     base_url: str = "http://127.0.0.1:8000"
     webhook_url: str | None = None
     webhook_secret: SecretStr | None = None
+    smtp_url: SecretStr | None = None
+    mail_from: str = ""
+    sms_url: str | None = None
+    sms_secret: SecretStr | None = None
+    sms_private: bool = False
+    quiet_hours: str = NIGHT
+    letter_language: Literal["zh", "en"] = "zh"
     files_dir: Path = Path("files")
     policy_file: Path | None = None
     category_model: Path | None = None
@@ -78,7 +87,41 @@ class Settings(BaseSettings):
             raise _unfit(zh, en) from None
         return keys
 
-    @field_validator("webhook_secret")
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_relay(cls, url: SecretStr | None) -> SecretStr | None:
+        try:
+            if url is not None:
+                Relay.parse(url.get_secret_value())
+        except ValueError:
+            raise _unfit(
+                "须为 smtp://用户:密码@主机:587、smtps://… 或内网的 smtp://主机:25?tls=no（不带密码）",
+                "must be smtp://login:password@host:587, smtps://…, or inside the house smtp://host:25?tls=no and no login",
+            ) from None
+        return url
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_from_somebody(cls, sender: str) -> str:
+        if sender and not is_sender(sender):
+            raise _unfit(
+                "须为邮件地址，如 六题办理 <no-reply@example.org>",
+                "must be an address, as: Six Steps <no-reply@example.org>",
+            )
+        return sender
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _are_hours(cls, text: str) -> str:
+        try:
+            Quiet.parse(text, ZoneInfo("UTC"))
+        except ValueError:
+            raise _unfit(
+                "须如 21:00-08:00；00:00-00:00 表示不设", "must be as 21:00-08:00; 00:00-00:00 for none"
+            ) from None
+        return text
+
+    @field_validator("webhook_secret", "sms_secret")
     @classmethod
     def _secret_signs(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is None:
@@ -95,7 +138,7 @@ class Settings(BaseSettings):
             )
         return secret
 
-    @field_validator("base_url", "webhook_url")
+    @field_validator("base_url", "webhook_url", "sms_url")
     @classmethod
     def _is_http(cls, url: str | None) -> str | None:
         if url is not None and not url.startswith(("http://", "https://")):
@@ -109,6 +152,13 @@ class Settings(BaseSettings):
                 "设置了 LIUTI_WEBHOOK_URL 就必须设置 LIUTI_WEBHOOK_SECRET",
                 "LIUTI_WEBHOOK_URL needs LIUTI_WEBHOOK_SECRET: letters leave signed or not at all",
             )
+        if self.sms_url and self.sms_secret is None:
+            raise _unfit(
+                "设置了 LIUTI_SMS_URL 就必须设置 LIUTI_SMS_SECRET",
+                "LIUTI_SMS_URL needs LIUTI_SMS_SECRET: texts leave signed or not at all",
+            )
+        if self.smtp_url and not self.mail_from:
+            raise _unfit("设置了 LIUTI_SMTP_URL 就必须设置 LIUTI_MAIL_FROM", "LIUTI_SMTP_URL needs LIUTI_MAIL_FROM")
         return self
 
 

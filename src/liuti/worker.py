@@ -21,10 +21,12 @@ from liuti.flow.amended import Amended
 from liuti.flow.kernel import CLOCK, Refused
 from liuti.flow.table import FLOW
 from liuti.letters import written
+from liuti.lines import post_of
 from liuti.matters import Arranging
-from liuti.senders import ConsoleSender, NotSent, Sender, WebhookSender
+from liuti.post import Post
+from liuti.senders import NotSent, NotYet, Sender
 from liuti.settings import Settings
-from liuti.store import outbox, sweep
+from liuti.store import codes, outbox, sweep
 from liuti.store.act import Desk
 from liuti.store.engine import open_engine
 from liuti.store.world import forget_amended
@@ -185,7 +187,7 @@ class Worker:
             if self._stopping:
                 return False
             outcome = await _outcome(self._send(row))
-        mark = self._failed(row, outcome, now) if isinstance(outcome, Exception) else self._sent(row, now)
+        mark = self._held(row, outcome) if isinstance(outcome, NotYet) else self._marked(row, outcome, now)
         marked = await _outcome(mark)
         if isinstance(marked, Exception):  # its lease runs out, and it is sent again with the same id
             LOG.error("letter_not_marked", worker=self.name, letter=row["id"], **_fault(marked))
@@ -193,14 +195,22 @@ class Worker:
 
     async def _send(self, row: Any) -> None:
         desk = self._desk
-        await self._sender.send(written(row, desk.ring, self._base_url, desk.world().calendar.zone))
+        world = desk.world()
+        await self._sender.send(written(row, desk.ring, self._base_url, world.calendar.zone, world.policy))
 
-    async def _sent(self, row: Any, now: datetime) -> None:
-        await self._engine.write(partial(outbox.sent, letter=row["id"], by=self.name, now=now))
+    async def _held(self, row: Any, quiet: NotYet) -> None:
+        await self._engine.write(partial(outbox.hold, letter=row["id"], by=self.name, until=quiet.until))
+
+    async def _marked(self, row: Any, outcome: Exception | None, now: datetime) -> None:
+        if outcome is not None:
+            await self._failed(row, outcome, now)
+        else:
+            await self._engine.write(partial(outbox.sent, letter=row["id"], by=self.name, now=now))
 
     async def _failed(self, row: Any, fault: Exception, now: datetime) -> None:
         why = fault.why if isinstance(fault, NotSent) else type(fault).__name__
-        mark = partial(outbox.failed, letter=row["id"], by=self.name, tries=row["tries"], fault=why, now=now)
+        tries = outbox.TRIES if isinstance(fault, NotSent) and fault.final else row["tries"]
+        mark = partial(outbox.failed, letter=row["id"], by=self.name, tries=tries, fault=why, now=now)
         dead = await self._engine.write(mark)
         log = LOG.bind(
             worker=self.name, letter=row["id"], event_name=row["event"], to=row["recipient"], tries=row["tries"]
@@ -318,20 +328,16 @@ async def run_worker(settings: Settings, stop: asyncio.Event, now: Callable[[], 
     """A worker on the database the settings name, until `stop` is set; leaves no connection behind."""
     engine = open_engine(settings.database_url, pool=4)
     worlds = Worlds(settings.policy_words())
-    sender = _sender(settings, now)
+    post: Post | None = None
     try:
         await worlds.refresh(engine)
         desk = Desk(engine, FLOW, worlds, settings.ring(), now, settings.seal)
+        post = post_of(settings, engine, desk.ring, now, lambda: desk.world().calendar.zone)
         arranging = Arranging(engine, desk.world)
-        chores = ((arranging.arrive, 2.0), (arranging.at_night, 300.0))
-        await Worker(desk, sender, now, base_url=settings.base_url, worlds=worlds, chores=chores).run(stop)
+        forget: Chore = (lambda at: engine.write(partial(codes.forget, now=at)), 3600.0)
+        chores = ((arranging.arrive, 2.0), (arranging.at_night, 300.0), forget)
+        await Worker(desk, post, now, base_url=settings.base_url, worlds=worlds, chores=chores).run(stop)
     finally:
-        if isinstance(sender, WebhookSender):
-            await sender.aclose()
+        if post is not None:
+            await post.aclose()
         await engine.close()
-
-
-def _sender(settings: Settings, now: Callable[[], datetime]) -> ConsoleSender | WebhookSender:
-    if settings.webhook_url is None or settings.webhook_secret is None:
-        return ConsoleSender()
-    return WebhookSender(settings.webhook_url, settings.webhook_secret.get_secret_value(), settings.base_url, now)

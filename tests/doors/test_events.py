@@ -180,6 +180,12 @@ async def test_a_board_hears_of_a_move_within_two_seconds(town: Town) -> None:
     ]  # fmt: skip
 
 
+async def test_the_document_describes_the_stream(town: Town) -> None:
+    described = app_of(town).openapi()["paths"]["/api/v1/events"]["get"]
+    assert list(described["responses"]["200"]["content"]) == ["text/event-stream"]
+    assert set(described["responses"]) == {"200", "401", "403", "422", "503"}
+
+
 async def test_what_is_late_says_so(town: Town) -> None:
     issue = await town.direct()
     async with watching(town, "inspector") as board:

@@ -16,7 +16,7 @@ from sqlalchemy import Column, Connection, Table, delete, insert, select, text, 
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from liuti.store import migrate
+from liuti.store import codes, migrate
 from liuti.store.engine import Engine, open_engine
 from liuti.store.tables import META, Moment, audit, entries, issues, looks, ratings
 from liuti.store.tables_rank import adjustments, places, rounds
@@ -94,6 +94,7 @@ async def ledger(engine: Engine) -> Engine:
 
 
 async def test_the_migrated_database_is_the_one_the_tables_describe(engine: Engine) -> None:
+    assert codes.phone_codes.name in META.tables
     migrated = await engine.read(shape)
     await engine.write(META.drop_all)
     assert await engine.read(shape) == {}

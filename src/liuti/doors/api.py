@@ -218,10 +218,10 @@ async def people(request: Request, issue: str) -> Response:
 
 def _person(ring: Any, row: Any, proposer: str, opened: bool) -> dict[str, Any]:
     known = json.decode(ring.decrypt(row["sealed"], row["id"])) if row["sealed"] else {}
-    name, phone, address = (known.get(part, "") for part in ("name", "phone", "address"))
-    shown = {"name": name, "phone": phone, "address": address}
+    shown = {part: known.get(part, "") for part in ("name", "phone", "address", "email")}
     if not opened:
-        shown = {"name": mask_name(name) if name else "", "phone": mask_phone(phone) if phone else "", "address": ""}
+        name, phone = mask_name(shown["name"]), mask_phone(shown["phone"])
+        shown = {"name": name, "phone": phone, "address": "", "email": ""}
     return {
         "voice": row["id"],
         "proposer": row["id"] == proposer,

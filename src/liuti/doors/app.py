@@ -11,11 +11,12 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from liuti import __version__
-from liuti.doors import account, api, audit, moves, openapi, pages, problems, rounds, topics
+from liuti.doors import account, api, audit, codes, figures, moves, openapi, pages, problems, rounds, topics
 from liuti.doors.deps import Office
 from liuti.doors.hashing import Hashing
 from liuti.doors.straight import Straight
 from liuti.flow.table import FLOW
+from liuti.lines import sms_of
 from liuti.matters import Matters
 from liuti.rank.categories import Model
 from liuti.settings import Settings
@@ -71,6 +72,7 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
                 Office(settings, engine, desk, ring, now, Matters(), _categories(settings)),
                 hashing,
             )
+            app.state.sms = sms = sms_of(settings, now)
             watching = asyncio.create_task(worlds.watch(engine))
             try:
                 yield
@@ -78,6 +80,7 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
                 watching.cancel()
                 with suppress(asyncio.CancelledError):
                     await watching
+                await sms.aclose()
         finally:
             await hashing.close()
             await engine.close()
@@ -97,6 +100,8 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
         api.router(),
         account.router(),
         audit.router(),
+        codes.router(),
+        figures.router(),
         rounds.router(),
         topics.router(),
         api.health(),

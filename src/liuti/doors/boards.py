@@ -34,17 +34,23 @@ LONGEST = timedelta(days=366)
 YEARS = (2000, 2999)
 
 
+ASKED = (*sorted(OFFICIALS), Role.AUDITADMIN)
+VERIFIES = (Role.INSPECTOR, Role.TEAM)
+LOOKS_ON = (Role.TEAM, Role.AUDITADMIN)
+
+
 def router() -> APIRouter:
     routes = APIRouter(prefix="/api/v1/boards", tags=["supervise"], responses=problems(401, 403, 422))
-    for name, reading, summary in (
-        ("overdue", overdue, "超期台账 what is late or about to be, with the story of its clocks"),
-        ("requests", requests, "待批申请 requests that wait for you, or for a role"),
-        ("verification", verification, "核查清单 results to be verified, the drawn sample marked"),
-        ("callbacks", callbacks, "回访清单 who is to be phoned, and the tries so far"),
-        ("outliers", outliers, "异常分布 refusals, merges, overrides, closings without result, by officer and unit"),
-        ("orders", orders, "督办单 orders drafted, signed, answered, settled"),
+    for reading, roles, summary in (
+        (overdue, WATCHED, "超期台账 what is late or about to be, with the story of its clocks"),
+        (requests, ASKED, "待批申请 requests that wait for you, or for a role"),
+        (verification, VERIFIES, "核查清单 results to be verified, the drawn sample marked"),
+        (callbacks, (Role.CALLER,), "回访清单 who is to be phoned, and the tries so far"),
+        (outliers, LOOKS_ON, "异常分布 refusals, merges, overrides, closings without result, by officer and unit"),
+        (orders, WATCHED, "督办单 orders drafted, signed, answered, settled"),
     ):
-        routes.add_api_route(f"/{name}", reading, methods=["GET"], summary=summary)
+        more = {"x-roles": [role.value for role in roles]}
+        routes.add_api_route(f"/{reading.__name__}", reading, methods=["GET"], summary=summary, openapi_extra=more)
     return routes
 
 
@@ -92,7 +98,7 @@ def _late_row(actor: Actor, found: Found, told: list[dict[str, Any]], world: Wor
     story = _seen(actor, issue, told)
     return {
         "issue": sight.listed(actor, issue, found.row, now),
-        "colour": "red" if any(colour == "red" for _, colour in late) else "yellow",
+        "colour": boards.worst(late),
         "rung": max(timer.rung for timer, _ in late),
         "interviews_proposed": issue.interviews,
         "clocks": [
@@ -200,7 +206,7 @@ async def requests(
     """Without `role`, those you may answer now: not your own, none of your own unit's, none you took part in where
     that keeps you out. With it, those that wait for that role, as far as you may see them."""
     here, actor = office(request), await who(request)
-    admit(actor, *sorted(OFFICIALS), Role.AUDITADMIN)
+    admit(actor, *ASKED)
     _known_role(role)
     world, now = here.desk.world(), here.now()
 
@@ -253,7 +259,7 @@ async def verification(request: Request, cursor: Cursor = "", limit: Limit = 50)
     """Results that an inspector outside the unit may verify, the earliest due first; a team reads the same list.
     `drawn` says whether the policy's seed draws it from what the clock would have passed: anybody can draw it again."""
     here, actor = office(request), await who(request)
-    admit(actor, Role.INSPECTOR, Role.TEAM)
+    admit(actor, *VERIFIES)
     world, now = here.desk.world(), here.now()
     reads_on = Role.INSPECTOR not in actor.roles
 
@@ -374,7 +380,7 @@ async def outliers(request: Request, since: date | None = None, until: date | No
     """By officer and unit, over a period of days in local time, both included; the last 30 days unless said otherwise.
     `of` is what a figure is measured against, `times` how often the share is the whole district's."""
     here, actor = office(request), await who(request)
-    admit(actor, Role.TEAM, Role.AUDITADMIN)
+    admit(actor, *LOOKS_ON)
     zone = ZoneInfo(here.desk.world().policy.hours.zone)
     last = until or here.now().astimezone(zone).date()
     # Beyond these years there is nothing to count, and no day before or after to count to.

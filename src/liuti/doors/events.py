@@ -72,7 +72,7 @@ def router() -> APIRouter:
     routes = APIRouter(prefix="/api/v1", tags=["reading"])
     routes.add_api_route(
         "/events", events, methods=["GET"], summary="实时动态 what happens, as it happens (server-sent events)",
-        response_class=EventStream, responses=EVENT_STREAM | problems(401, 403, 422, 503),
+        status_code=200, response_class=EventStream, responses=EVENT_STREAM | problems(401, 403, 422, 503),
     )  # fmt: skip
     return routes
 

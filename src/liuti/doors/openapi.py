@@ -10,10 +10,11 @@ from fastapi.openapi.utils import get_openapi
 from liuti import __version__
 from liuti.doors.account import Login
 from liuti.doors.api import Purpose
+from liuti.doors.codes import Digits
 from liuti.doors.moves import TAGS
 from liuti.doors.rounds import Opening
 from liuti.doors.topics import Placement, Union
-from liuti.flow.kernel import Answer, Form
+from liuti.flow.kernel import Answer, Form, Nothing
 from liuti.flow.table import FLOW
 from liuti.flow.words import STEP_NAMES
 
@@ -74,7 +75,9 @@ def _schemas() -> dict[str, Any]:
     found: dict[str, Any] = {"Receipt": RECEIPT, "Problem": PROBLEM}
     forms: set[type[Form]] = {move.form for move in FLOW.moves.values()} | {
         Answer,
+        Digits,
         Login,
+        Nothing,
         Opening,
         Placement,
         Purpose,

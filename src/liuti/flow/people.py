@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from liuti.flow.kernel import Case, Fault, Row, rule
@@ -16,6 +18,9 @@ class Contact(BaseModel):
     name: str = Field("", max_length=64)
     phone: str = Field("", max_length=32, pattern=r"^[0-9+\-() ０-９]*$")
     address: str = Field("", max_length=200)
+    email: str = Field("", max_length=254, pattern=r"^([^@\s]+@[^@\s]+)?$")
+    language: Literal["", "zh", "en"] = ""
+    """In which letters come; the house's own when empty."""
 
 
 class FileRef(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec import json
@@ -163,12 +163,23 @@ def alarms(issue: Issue, now: datetime) -> list[tuple[Timer, str]]:
     return sorted(found, key=lambda one: one[0].due)
 
 
+def worst(found: list[tuple[Timer, str]]) -> str:
+    """The colour of a whole row: red as soon as one of its clocks is."""
+    return "red" if any(colour == "red" for _, colour in found) else "yellow"
+
+
+LAG = timedelta(hours=1)
+"""How long what time only closes or resumes may wait for the sweep and still be found among the yellow."""
+
+
 def late(conn: Connection, actor: Actor, wish: Late, now: datetime, until: datetime) -> Board:
     """Issues late or about to be, the earliest due first, in one statement. `until` is the latest due time of a clock
     that can have been warned by now."""
     limit = max(1, min(wish.limit, read.MOST))
     most = limit * SPARE
     where = [*_late_where(conn, actor, wish), issues.c.deadline <= (now if wish.colour == "red" else until)]
+    if wish.colour == "yellow":
+        where.append(issues.c.deadline > now - LAG)
     picked = _earliest(wish.step, [*where, *_after_deadline(wish.cursor)], most)
     found = select(*read._SHOWN).join(picked, picked.c.id == issues.c.id)
     rows = conn.execute(found.order_by(issues.c.deadline, issues.c.id).limit(most)).mappings().all()
@@ -176,7 +187,7 @@ def late(conn: Connection, actor: Actor, wish: Late, now: datetime, until: datet
     def take(row: RowMapping) -> Found | None:
         one = read._found(row)
         late_ones = alarms(one.issue, now)
-        fits = late_ones and (not wish.colour or any(colour == wish.colour for _, colour in late_ones))
+        fits = late_ones and wish.colour in ("", worst(late_ones))
         fits = fits and (wish.rung is None or max(t.rung for t, _ in late_ones) == wish.rung)
         return one if fits and sight.may_see(actor, one.issue) else None
 

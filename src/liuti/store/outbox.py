@@ -77,7 +77,7 @@ _TAKE = (
 _TAKEN = (
     select(
         letters.c.id, letters.c.issue_id, letters.c.version, letters.c.event, letters.c.recipient, letters.c.at,
-        letters.c.tries, issues.c.query_code, issues.c.state, entries.c.to_step,
+        letters.c.tries, issues.c.query_code, issues.c.state, entries.c.to_step, entries.c.words,
     )
     .join(issues, issues.c.id == letters.c.issue_id)
     .join(entries, and_(entries.c.issue_id == letters.c.issue_id, entries.c.version == letters.c.version))
@@ -89,6 +89,7 @@ _MINE = update(letters).where(letters.c.id == bindparam("letter"), letters.c.lea
 _SENT = _MINE.values(sent_at=bindparam("now", type_=Moment), next_at=None, lease=None, fault=None)
 _AGAIN = _MINE.values(next_at=bindparam("next", type_=Moment), lease=None, fault=bindparam("why"))
 _DEAD = _MINE.values(dead_at=bindparam("now", type_=Moment), next_at=None, lease=None, fault=bindparam("why"))
+_HOLD = _MINE.values(next_at=bindparam("until", type_=Moment), lease=None, tries=letters.c.tries - 1)
 _BACK = (
     update(letters)
     .where(_THESE, letters.c.lease == bindparam("by"))
@@ -99,7 +100,8 @@ _BACK = (
 def take(conn: Connection, by: str, now: datetime, most: int = 100) -> list[Any]:
     """Lease the letters that are due; whoever dies with them loses the lease, and another takes them later.
 
-    Each with what is said in it: the issue's query code and state as they are now, and the step its entry led to.
+    Each with what is said in it: the issue's query code and state as they are now, the step its entry led to, and the
+    entry's words where they are not erased.
     """
     ids = conn.execute(_DUE, {"now": now, "most": most}).scalars().all()
     if not ids:
@@ -112,6 +114,11 @@ def give_back(conn: Connection, ids: Sequence[int], by: str, now: datetime) -> N
     """Letters that were leased and not tried: due again at once, for anybody."""
     if ids:
         conn.execute(_BACK, {"ids": ids, "by": by, "now": now})
+
+
+def hold(conn: Connection, letter: int, by: str, until: datetime) -> None:
+    """Not now, and not tried: due again at `until`, with all the tries it had."""
+    conn.execute(_HOLD, {"letter": letter, "by": by, "until": until})
 
 
 def sent(conn: Connection, letter: int, by: str, now: datetime) -> bool:

@@ -100,7 +100,7 @@ def _put_assignments(conn: Connection, issue: Issue) -> None:
 def _voice(conn: Connection, ring: KeyRing, decision: Decision, values: dict[str, Any], place: str) -> None:
     """The contact goes sealed into its own table; the voice keeps only keyed hashes."""
     contact, voice, at = values["contact"], values["id"], values["at"]
-    known = contact.name or contact.phone or contact.address
+    known = contact.name or contact.phone or contact.address or contact.email
     has_phone = any(char.isdigit() for char in contact.phone)
     household = ring.household_hash(contact.address or None, contact.phone if has_phone else None) or f"alone:{voice}"
     if known:
