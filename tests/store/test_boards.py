@@ -205,6 +205,10 @@ async def test_the_outlier_board_adds_up_to_what_the_states_say(district: Engine
     ("stmt", "index"),
     [
         (select(boards._earliest(None, [issues.c.deadline <= NOW], 150)), "ix_issues_step_deadline"),
+        (boards._ASKED.limit(150), "ix_entries_awaits"),
+        (boards._ORDERS.limit(150), "ix_entries_orders"),
+        (boards._ACTS, "ix_entries_acts"),
+        (boards._MEASURES, "ix_entries_acts"),
     ],
 )
 async def test_a_board_reads_along_its_index(engine: Engine, stmt: Select[Any], index: str) -> None:

@@ -11,7 +11,21 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from liuti import __version__
-from liuti.doors import account, api, audit, codes, figures, moves, openapi, pages, problems, rounds, topics
+from liuti.doors import (
+    account,
+    api,
+    audit,
+    boards,
+    codes,
+    figures,
+    measures,
+    moves,
+    openapi,
+    pages,
+    problems,
+    rounds,
+    topics,
+)
 from liuti.doors.deps import Office
 from liuti.doors.hashing import Hashing
 from liuti.doors.straight import Straight
@@ -104,6 +118,8 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
         figures.router(),
         rounds.router(),
         topics.router(),
+        boards.router(),
+        measures.router(),
         api.health(),
         pages.router(),
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -146,6 +147,11 @@ def urged_timer_is_red(case: Case) -> bool:
     )
 
 
+def URGED(case: Case) -> Iterable[str]:  # noqa: N802 - stands in a row beside UNITS and reads like it
+    """A person urges everybody at work on it; the clock only whoever is late, which `urge` says itself."""
+    return () if case.role == Role.CLOCK else (*UNITS(case), *LEADER(case))
+
+
 def urge(case: Case) -> None:
     """The ladder's rungs 1-3: an urge, then an order drafted for an inspector, then an interview proposed."""
     issue = case.issue
@@ -156,7 +162,6 @@ def urge(case: Case) -> None:
         return
     rung = clocks.climb(case, late)
     case.noted["rung"] = rung
-    case.letters.clear()
     # A clock in hours leaves nobody a day to look at a list: intake on duty hears of it at once as well.
     on_duty = ("role:intake",) if rung == 1 and late.length.endswith("h") else ()
     case.tell("urge", *dict.fromkeys((*responsible(case, late), *on_duty)))
@@ -164,6 +169,7 @@ def urge(case: Case) -> None:
         number = len(issue.orders) + 1
         to = next(iter(responsible(case, late)), "role:inspector")
         issue.orders = (*issue.orders, Order(number, to, "", case.now, clock=late.clock))
+        case.noted["order"] = number
         case.tell("order.drafted", "role:inspector")
     elif rung == 3:
         issue.interviews += 1
@@ -455,7 +461,7 @@ MOVES = (
     ),
     Move(
         45, "urge", "催办", "urge", OPEN, (Relation.VOICE, Role.INSPECTOR, Role.CLOCK), (), Urge,
-        guards=(one_urge_in_a_while, urged_timer_is_red), does=urge, tells=(UNITS, LEADER),
+        guards=(one_urge_in_a_while, urged_timer_is_red), does=urge, tells=(URGED,),
     ),
     Move(
         46, "order", "督办", "order", OPEN, INSPECTOR, (), OrderSheet, guards=(order_names_its_addressee,), does=issue_order,

@@ -156,6 +156,20 @@ Index(
     sqlite_where=entries.c.key.is_not(None),
 )
 
+# What the boards look for among all entries; partial, so that what is written most pays for none of them.
+_OF_ORDERS = text(
+    "(move IN ('order', 'escalate') OR (move = 'urge' AND role = 'clock' AND facts LIKE '%\"rung\"\\:2%'))"
+)
+_ACTS = text(
+    "move IN ('accept_direct', 'accept_topic', 'adjust', 'deny', 'exclude', 'explain', 'grant', 'merge', 'publish', "
+    "'reject', 'reserve', 'send_back', 'sign', 'submit_result', 'terminate')"
+)
+_AWAITS = text("awaits <> ''")
+_IN_TIME = (entries.c.at, entries.c.issue_id, entries.c.version)
+Index("ix_entries_awaits", *_IN_TIME, postgresql_where=_AWAITS, sqlite_where=_AWAITS)
+Index("ix_entries_orders", *_IN_TIME, postgresql_where=_OF_ORDERS, sqlite_where=_OF_ORDERS)
+Index("ix_entries_acts", entries.c.move, entries.c.at, postgresql_where=_ACTS, sqlite_where=_ACTS)
+
 letters = Table(
     "letters",
     META,
