@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     pool: int = Field(10, ge=1, le=200)
     workers: int = Field(1, ge=1, le=64)
     trusted_proxies: str = ""
+    metrics_token: SecretStr | None = None
+    metrics_networks: str = "127.0.0.0/8,::1/128"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     seal: Literal["sha256", "sm3"] = "sha256"
 
@@ -64,7 +66,7 @@ class Settings(BaseSettings):
         """The networks whose word on a client's address is believed; none by default."""
         return tuple(ip_network(part.strip()) for part in self.trusted_proxies.split(",") if part.strip())
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "metrics_networks")
     @classmethod
     def _are_networks(cls, text: str) -> str:
         try:
@@ -75,6 +77,13 @@ class Settings(BaseSettings):
                 "must be addresses or networks parted by commas, as 10.0.0.0/8",
             ) from None
         return text
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _token_is_long(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and len(token.get_secret_value()) < 16:
+            raise _unfit("须至少 16 个字符", "must have 16 characters or more")
+        return token
 
     @field_validator("keys")
     @classmethod

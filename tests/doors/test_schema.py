@@ -285,6 +285,8 @@ async def test_no_request_is_answered_but_as_the_document_says(town: Town, mode:
     operations = map(_readable, schema.get_all_operations())
     # Signing out comes last: the passes of all callers end with it.
     for operation in sorted(operations, key=lambda one: one.label == "DELETE /api/v1/session"):
+        if operation.label == "GET /api/v1/events":
+            continue  # it does not end, and has tests of its own
         # Where nothing but an id in the path is asked, nothing can be drawn wrong: `WRONG` stands for it.
         if mode.is_positive or operation.query or operation.headers or operation.body:
             await _ask(town, operation, mode, tally)

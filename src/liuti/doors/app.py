@@ -17,15 +17,17 @@ from liuti.doors import (
     audit,
     boards,
     codes,
+    events,
     figures,
     measures,
+    metrics,
     moves,
     openapi,
     pages,
     problems,
     rounds,
     topics,
-)
+)  # fmt: skip
 from liuti.doors.deps import Office
 from liuti.doors.hashing import Hashing
 from liuti.doors.straight import Straight
@@ -89,7 +91,8 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
             app.state.sms = sms = sms_of(settings, now)
             watching = asyncio.create_task(worlds.watch(engine))
             try:
-                yield
+                async with events.on_air(app, app.state.office):
+                    yield
             finally:
                 watching.cancel()
                 with suppress(asyncio.CancelledError):
@@ -107,7 +110,9 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
         redoc_url=None,
         openapi_url="/openapi.json",
     )
+    times = metrics.Times()
     app.add_middleware(Hardened)
+    app.add_middleware(metrics.Timed, times=times)
     problems.install(app)
     for door in (
         moves.router(),
@@ -120,6 +125,8 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
         topics.router(),
         boards.router(),
         measures.router(),
+        events.router(),
+        metrics.router(times, settings.metrics_token, settings.metrics_networks),
         api.health(),
         pages.router(),
     ):

@@ -166,6 +166,7 @@ _ACTS = text(
 )
 _AWAITS = text("awaits <> ''")
 _IN_TIME = (entries.c.at, entries.c.issue_id, entries.c.version)
+Index("ix_entries_at", *_IN_TIME)
 Index("ix_entries_awaits", *_IN_TIME, postgresql_where=_AWAITS, sqlite_where=_AWAITS)
 Index("ix_entries_orders", *_IN_TIME, postgresql_where=_OF_ORDERS, sqlite_where=_OF_ORDERS)
 Index("ix_entries_acts", entries.c.move, entries.c.at, postgresql_where=_ACTS, sqlite_where=_ACTS)
