@@ -292,7 +292,9 @@ async def test_a_value_put_right_counts_in_the_next_round_and_its_evidence_is_sh
     assert await replays(town, 2) == {issue: after["score"]["total"]}
     await town.vote(issue)
     await town.does("panel1", "publish", {}, issue)
-    assert (await score(town, issue, ""))["evidence"][0]["words"] == form["evidence"], "everybody reads on what evidence"
+    assert (await score(town, issue, ""))["evidence"][0]["words"] == form["evidence"], (
+        "everybody reads on what evidence"
+    )
     assert b'"analyst"' not in json.encode(await score(town, issue, "")), "and nobody outside who"
 
 
@@ -498,7 +500,12 @@ async def test_a_change_names_a_place_there_is_and_comes_while_the_round_is_open
     ids = await pool(town, 3)
     await opens(town, 2)
     form = {"code": "season", "reason": WHY}
-    for wrong in ({"what": "swap"}, {"what": "swap", "other": "nobody"}, {"what": "swap", "other": ids[0]}, {"what": "pin", "to_rank": 3}):
+    for wrong in (
+        {"what": "swap"},
+        {"what": "swap", "other": "nobody"},
+        {"what": "swap", "other": ids[0]},
+        {"what": "pin", "to_rank": 3},
+    ):
         assert (await town.refused("panel1", "adjust", form | wrong, ids[0]))["code"] == "change_has_its_place", wrong
     await town.does("panel1", "adjust", form | {"what": "drop"}, ids[0])
     await closes(town, 1)

@@ -77,7 +77,9 @@ async def test_intake_reads_topic_duplicates_and_a_category_with_the_words_that_
     told_ = await town.get(f"/issues/{again}/suggestions", "intake1")
     assert (told_["topic"], told_["categories"]) == (first, [])
     assert told_["similar"][0]["issue"]["id"] == first
-    rows = [(f"第{n}号路灯不亮,夜里很黑", "lighting") for n in range(20)] + [(f"第{n}栋停车收费太贵", "parking") for n in range(20)]
+    rows = [(f"第{n}号路灯不亮,夜里很黑", "lighting") for n in range(20)] + [
+        (f"第{n}栋停车收费太贵", "parking") for n in range(20)
+    ]
     model = train([""] * 40, [text for text, _ in rows], [label for _, label in rows], town.clock.now)
     town.office.categories = model
     best = (await town.get(f"/issues/{again}/suggestions", "intake1"))["categories"][0]
@@ -96,7 +98,9 @@ async def test_the_batch_moves_what_belongs_elsewhere_but_not_what_a_person_plac
         f"/api/v1/issues/{other}/topic", json={"topic": first}, headers=town.headers("analyst")
     )
     assert answer.status_code == 200, answer.text
-    await engine.write(lambda conn: topics.move(conn, [topics.Member(again, again, "x", 1.0)], "arrival", town.clock.now))
+    await engine.write(
+        lambda conn: topics.move(conn, [topics.Member(again, again, "x", 1.0)], "arrival", town.clock.now)
+    )
     done = await reconcile(engine, town.clock.now)
     assert (done.messages, done.placed, done.moved) == (8, 0, 1)
     assert done.agreement < 1
