@@ -54,6 +54,7 @@ FITTING = {
     "own_unit": "head_roads", "lead_unit": "head_roads", "assisting_unit": "head_water", "addressee": "head_roads",
     "its_leader": "leader1", "leader": "leader1", "principal": "principal", "official": "inspector", "handler": "head_roads",
     "gate": "gate1", "caller": "caller", "team": "team", "analyst": "analyst", "panel": "panel2", "intake": "intake2",
+    "unit_head": "head_roads",
     "inspector": "inspector", "grid_worker": "grid", "voice": PROPOSER, "proposer": PROPOSER, "citizen": "",
 }  # fmt: skip
 WRONG = ("nobody", "a\x00b", "路灯" * 40, "x" * 300, "%", "01999999-0000-7000-8000-000000000000")
@@ -200,9 +201,9 @@ def _callers(operation: Operation) -> tuple[str, ...]:
 
 
 def _fitting(operation: Operation) -> str:
-    """The last one the document names: the first ones are callers of every operation anyway."""
+    """The last one the document names of whom the town has somebody: the first ones call every operation anyway."""
     roles = [role for role in operation.definition.raw.get("x-roles", ["leader"]) if role != "clock"]
-    return FITTING[roles[-1]]
+    return next(FITTING[role] for role in reversed(roles) if role in FITTING)
 
 
 class Letter:

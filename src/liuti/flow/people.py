@@ -61,10 +61,18 @@ def add_voice(case: Case, channel: Channel) -> None:
         "contact": case.form.contact,
         "channel": channel.value,
         "verified": channel in VERIFIED,
-        "staff": case.role != Role.CITIZEN and not case.form.on_behalf and channel is not Channel.HOTLINE,
+        "staff": _speaks_for_itself(case, channel),
         "at": case.now,
     }
     case.rows.append(Row("voices", values))
+
+
+def _speaks_for_itself(case: Case, channel: Channel) -> bool:
+    """Whether an official proposes in person. A hotline's call, and whatever another system sent, is somebody's of whom
+    the official only writes down what was said (docs/rules.md §6: staff accounts weigh nothing, residents do)."""
+    if case.role == Role.CITIZEN or case.form.on_behalf or channel is Channel.HOTLINE:
+        return False
+    return not (getattr(case.form, "external_id", "") or getattr(case.form, "reporter", ""))
 
 
 def add_files(case: Case, files: tuple[FileRef, ...]) -> None:
