@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xlsxwriter  # type: ignore[import-untyped] # it ships no types
+from sqlalchemy import select
 
 from liuti import importer, policy
 from liuti.calendars import notices
@@ -23,6 +24,7 @@ from liuti.store import ledger, read
 from liuti.store.act import Desk
 from liuti.store.engine import Engine
 from liuti.store.read import Wish
+from liuti.store.tables import issues, voices
 from liuti.store.vault import KeyRing
 from tests.doors.town import at
 
@@ -84,6 +86,18 @@ async def test_good_rows_go_in_once_and_bad_rows_are_written_down_with_the_reaso
         bad = list(csv.DictReader(left))
     assert [row["编号"] for row in bad] == ["a3", "a4"]
     assert all(row["bad_reason_zh"] and row["bad_reason_en"] for row in bad)
+
+
+async def test_a_row_speaks_for_whoever_wrote_it_not_for_the_officer_who_brought_it(desk: Desk, tmp_path: Path) -> None:
+    """Else every imported household would weigh nothing in a round (docs/rules.md §6)."""
+    intake = Actor("p-1", frozenset({Role.INTAKE}), unit="u-1")
+    own = {"title": "积水", "text": "大厅门口积水。", "place": "办事大厅", "kind": "help"}
+    await entered(desk, a_csv(tmp_path / "rows.csv"))
+    await desk.act(intake, "submit", own)
+    staff = await desk.engine.read(
+        lambda conn: dict(conn.execute(select(issues.c.title, voices.c.staff).join_from(voices, issues)).all())
+    )
+    assert staff == {"路灯": False, "噪音": False, "积水": True}
 
 
 async def test_the_rows_own_time_is_kept_and_clocks_start_now(desk: Desk, tmp_path: Path) -> None:
