@@ -40,22 +40,28 @@ async def sign_in(request: Request) -> Response:
     """Ten wrong passwords lock the login for fifteen minutes; whether a login exists is not told."""
     here = office(request)
     form = parse(Login, form_of(await body_of(request, 10_000)))
-    now = here.now()
-    stored = await here.engine.read(partial(passes.stored_password, login=form.login))
-    hashing: Hashing = request.app.state.hashing
-    fit = await hashing.do(passes.check_password, stored, form.password)
-    person = await here.engine.write(partial(passes.login, login=form.login, ok=fit, now=now))
-    if person is None:
-        raise Refused(
-            "wrong_login", 401, "用户名或密码不对,或已被暂时锁定。", "Wrong login or password, or locked for a while."
-        )
-    secret = await here.engine.write(partial(passes.open_session, person_id=person, now=now))
-    actor = await here.engine.read(partial(passes.bearer, secret=secret, now=now))
+    secret = await opened(request, form.login, form.password)
+    actor = await here.engine.read(partial(passes.bearer, secret=secret, now=here.now()))
     response = answer({"token": secret, "person": _shown(actor)})
     response.set_cookie(
         COOKIE, secret, max_age=12 * 3600, httponly=True, samesite="lax", secure=request.url.scheme == "https", path="/"
     )
     return response
+
+
+async def opened(request: Request, login: str, password: str) -> str:
+    """The secret of a new session, or Refused 401 `wrong_login`, 503 when too many sign in at once."""
+    here = office(request)
+    now = here.now()
+    stored = await here.engine.read(partial(passes.stored_password, login=login))
+    hashing: Hashing = request.app.state.hashing
+    fit = await hashing.do(passes.check_password, stored, password)
+    person = await here.engine.write(partial(passes.login, login=login, ok=fit, now=now))
+    if person is None:
+        raise Refused(
+            "wrong_login", 401, "用户名或密码不对,或已被暂时锁定。", "Wrong login or password, or locked for a while."
+        )
+    return await here.engine.write(partial(passes.open_session, person_id=person, now=now))
 
 
 async def sign_out(request: Request) -> Response:

@@ -128,9 +128,9 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
         events.router(),
         metrics.router(times, settings.metrics_token, settings.metrics_networks),
         api.health(),
-        pages.router(),
     ):
         app.include_router(door)
+    pages.install(app)
     app.router.routes.insert(0, Straight())
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     return app

@@ -41,6 +41,8 @@ class Office:
     matters: Matters
     categories: Model | None
     """What suggests a category at intake; None: nothing is guessed."""
+    names: Any = None
+    """Units, places and officials by name, as `doors.pages.frame.directory` last read them."""
 
 
 def office(request: Request) -> Office:
@@ -59,16 +61,17 @@ async def who(request: Request) -> Actor:
         kind, _, secret = given.partition(" ")
         if kind.lower() != "bearer" or not secret:
             raise not_ours()
-        return await _of_secret(here, secret.strip())
+        return await of_secret(here, secret.strip())
     cookie = request.cookies.get(COOKIE)
     if cookie:
-        _same_site(request)
+        same_site(request)
         actor = await here.engine.ask(partial(passes.bearer, secret=cookie, now=here.now()))
         return actor or ANYONE
     return ANYONE
 
 
-async def _of_secret(here: Office, secret: str) -> Actor:
+async def of_secret(here: Office, secret: str) -> Actor:
+    """Whoever a secret stands for: a voice, a rating token's voice, a session or a token; Refused 401 for any other."""
     if secret.startswith("lv1.") and (claim := here.ring.open_secret(secret)) is not None:
         actor = await here.engine.ask(partial(passes.voice_actor, voice_id=claim.voice_id))
     elif secret.startswith("lr1.") and (token := here.ring.open_rating(secret)) is not None:
@@ -87,7 +90,7 @@ def not_ours() -> Refused:
     )
 
 
-def _same_site(request: Request) -> None:
+def same_site(request: Request) -> None:
     """A cookie counts only for what our own pages send (the cookie is SameSite=Lax besides)."""
     if request.method in ("GET", "HEAD"):
         return

@@ -56,6 +56,11 @@ def bad_query(error: RequestValidationError) -> Refused:
 
 
 def answer(request: Request, refused: Refused) -> Response:
+    """As a page to whoever reads one, else as problem+json."""
+    state = request.app.state
+    if getattr(state, "refusal", None) is not None and state.is_page(request):
+        page: Response = state.refusal(request, refused)
+        return page
     english = speaks_english(request)
     headers = {"Content-Language": "en" if english else "zh-CN", "Cache-Control": "no-store"}
     if refused.status == 401:

@@ -79,20 +79,21 @@ async def similar(
     place: Annotated[str, Query(max_length=200)] = "", n: Annotated[int, Query(ge=1, le=20)] = 5,
 ) -> Response:  # fmt: skip
     """The nearest first, as far as you may see them; who recognises their own matter co-signs it instead of sending anew."""
-    return answer({"similar": await _near(request, await who(request), topics.head(place, title), text, n)})
+    return answer({"similar": await near(request, await who(request), topics.head(place, title), text, n)})
 
 
-async def _near(request: Request, actor: Actor, title: str, text: str, n: int, but: str = "") -> list[dict[str, Any]]:
+async def near(request: Request, actor: Actor, title: str, text: str, n: int, but: str = "") -> list[dict[str, Any]]:
+    """Open issues that say nearly the same, as far as this reader may see them, with how alike they are (0 to 1)."""
     here = office(request)
     # More than asked for, since not all of them may be seen.
-    near = [
+    nearest = [
         one for one in await here.matters.similar(here.engine, title, text, 4 * n) if one[1] >= ALIKE and one[0] != but
     ]
-    found = await here.engine.read(partial(read.several, ids=[issue for issue, _ in near]))
+    found = await here.engine.read(partial(read.several, ids=[issue for issue, _ in nearest]))
     now = here.now()
     return [
         {"issue": sight.listed(actor, one.issue, one.row, now), "similarity": round(likeness, 3)}
-        for issue, likeness in near
+        for issue, likeness in nearest
         if (one := found.get(issue)) is not None and sight.may_see(actor, one.issue) and one.issue.is_open
     ][:n]
 
@@ -191,7 +192,7 @@ async def suggestions(request: Request, issue: str) -> Response:
     found = await found_by(request, issue, actor)
     _sorter(actor)
     title, body = found.row["title"], found.row["body"]
-    near = await _near(request, actor, topics.head(found.row["place"], title), body, 5, but=issue)
+    alike = await near(request, actor, topics.head(found.row["place"], title), body, 5, but=issue)
     topic = await here.engine.read(partial(topics.topic_of, issue=issue))
     guessed = await asyncio.to_thread(here.categories.suggest, title, body) if here.categories is not None else []
-    return answer({"topic": topic, "similar": near, "categories": to_builtins(guessed)})
+    return answer({"topic": topic, "similar": alike, "categories": to_builtins(guessed)})

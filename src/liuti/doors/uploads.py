@@ -51,11 +51,12 @@ async def _gathered(request: Request, parts: FormData) -> Any:
             return Malformed()
         else:
             given[name] = {"true": True, "false": False}.get(value, value)
-    given["files"] = [await _keep(request, upload) for upload in uploads]
+    given["files"] = [await keep(request, upload) for upload in uploads]
     return given
 
 
-async def _keep(request: Request, upload: UploadFile) -> dict[str, Any]:
+async def keep(request: Request, upload: UploadFile) -> dict[str, Any]:
+    """Looked at, written anew and on disk; what a form says of it. Refused 413, 422 for what is not taken."""
     here = office(request)
     policy = here.desk.world().policy.files
     raw = await upload.read(policy.max_bytes + 1)

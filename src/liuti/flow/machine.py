@@ -64,9 +64,13 @@ class Flow:
             except Refused:
                 continue
             found.append(move.name)
-        if any(self._may_answer(issue, ask, actor, world, now) for ask in issue.open_asks()):
+        if self.answerable(issue, actor, world, now):
             found += ["grant", "deny"]
         return found
+
+    def answerable(self, issue: Issue, actor: Actor, world: World, now: datetime) -> list[Ask]:
+        """The open requests that wait for an answer this actor may give."""
+        return [ask for ask in issue.open_asks() if self._may_answer(issue, ask, actor, world, now)]
 
     def _may_answer(self, issue: Issue, ask: Ask, actor: Actor, world: World, now: datetime) -> bool:
         case = Case(issue, actor, self.moves[ask.move], None, now, world, NO_FACTS, ask.at, ask)

@@ -1,0 +1,90 @@
+"""One issue's page: where it stands, what happened, until when, and what its reader can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from liuti.doors.deps import office
+from liuti.doors.pages import moving
+from liuti.doors.pages.frame import PageRoute, go, inside, page, reader_of
+from liuti.doors.pages.keys import visitor
+from liuti.doors.pages.moving import Tried
+from liuti.doors.pages.sent import raw_of, sent
+from liuti.flow import sight
+from liuti.flow.issue import Issue
+from liuti.flow.kernel import ANYONE, NO_FACTS, Actor, Answer, Facts, Refused
+from liuti.flow.table import FLOW
+from liuti.flow.words import Role, Step
+from liuti.store import read, rounds
+
+
+def router() -> APIRouter:
+    routes = APIRouter(include_in_schema=False, route_class=PageRoute)
+    routes.add_api_route("/issues/{issue}", one, methods=["GET", "HEAD"])
+    routes.add_api_route("/issues/{issue}/{move}", make, methods=["POST"])
+    return routes
+
+
+async def one(request: Request, issue: str) -> Response:
+    return await shown(request, issue, await visitor(request, issue))
+
+
+async def shown(request: Request, issue: str, actor: Actor, tried: Tried | None = None) -> Response:
+    """The issue as `actor` may see it; after a refusal with its status, and the form that was refused unfolded."""
+    here = office(request)
+    await reader_of(request, actor)
+    found = await here.engine.read(lambda conn: read.find(conn, issue))
+    held = sight.admit(actor, found.issue if found else None)
+    assert found is not None
+    facts = await _facts(request, held, actor)
+    words = await _read(request, held, actor)
+    words |= {
+        "issue": held, "seen": sight.seen_by(actor, held, found.row, here.now()), "tried": tried,
+        "offers": await moving.offers(request, held, actor, facts, tried), "staff": sight.is_staff(actor, held),
+        "own": held.id in (actor.issue, actor.origin), "moves": FLOW.moves,
+    }  # fmt: skip
+    return await page(request, "issue.html", tried.refused.status if tried is not None else 200, **words)
+
+
+async def _read(request: Request, issue: Issue, actor: Actor) -> dict[str, Any]:
+    """The timeline and, for whom they are, the files: one transaction."""
+
+    def both(conn: Any) -> dict[str, Any]:
+        files = read.files_of(conn, issue) if sight.may_see_files(actor, issue) else []
+        return {"entries": read.timeline(conn, actor, issue), "files": files}
+
+    return await office(request).engine.read(both)
+
+
+async def _facts(request: Request, issue: Issue, actor: Actor) -> Facts:
+    """Who ran its score may not vote, and is not offered to."""
+    if issue.step is not Step.SELECT or Role.PANEL not in actor.roles:
+        return NO_FACTS
+    return Facts(standing=await office(request).engine.read(lambda conn: rounds.standing(conn, issue.id)))
+
+
+# -- the one place moves are sent to -------------------------------------------------------------------------------
+
+
+async def make(request: Request, issue: str, move: str) -> Response:
+    """Make the move and go on; refused, the page comes again with what was typed and what is wrong with it."""
+    actor = await visitor(request, issue)
+    await reader_of(request, actor)
+    given = await sent(request)
+    name = given.one("answer") if move == "answer" else move
+    if name not in FLOW.moves and name not in ("grant", "deny"):
+        raise Refused("no_such_move", 404, "没有这个动作。", "There is no such move.")
+    if actor == ANYONE and name != "cosign":
+        raise Refused("sign_in", 401, "请登录,或从回执链接打开。", "Sign in, or open it by the link of your receipt.")
+    form = FLOW.moves[name].form if name in FLOW.moves else Answer
+    raw = raw_of(request, form, given)
+    try:
+        receipt = await moving.made(request, actor, name, raw, issue, given)
+    except Refused as refused:
+        if refused.status in (401, 404):
+            raise
+        return await shown(request, issue, actor, Tried(move, raw | {"answer": name}, refused, given.files))
+    done = "asked" if receipt.awaits else f"did_{name}"
+    return go(inside(given.one("next"), f"/issues/{issue}"), done)

@@ -1,0 +1,43 @@
+"""Where a reader can go from every page, by what they are; and the sentences a page begins with after something was done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from liuti.flow.words import OFFICIALS, Role
+
+if TYPE_CHECKING:
+    from liuti.doors.pages.frame import Reader
+
+
+class Item(NamedTuple):
+    href: str
+    zh: str
+    en: str
+    roles: frozenset[Role] | None = None
+    """Who finds it in the menu; None: everybody who is not at work."""
+
+
+MENU = (
+    Item("/propose", "我要出题", "Propose"),
+    Item("/progress", "查进度", "Progress"),
+    Item("/issues", "公开题目", "Public issues"),
+    Item("/desk", "我的工作台", "My desk", OFFICIALS),
+    Item("/desk/issues", "全部题目", "All issues", OFFICIALS),
+)
+
+DONE: dict[str, tuple[str, str]] = {
+    "signed_out": ("您已退出。", "You are signed out."),
+    "asked": ("申请已提交,等待另一人答复。", "Asked: another person has to answer."),
+    "kept": ("已保存。", "Saved."),
+}
+"""Moves add their own: see `pages/moving.py`."""
+
+
+def items(reader: Reader) -> list[Item]:
+    """Officials find their work, everybody else the public pages."""
+    roles = reader.actor.roles
+    if reader.official:
+        return [one for one in MENU if one.roles is not None and not roles.isdisjoint(one.roles)]
+    extra = [one for one in MENU if one.roles is not None and not roles.isdisjoint(one.roles)]
+    return extra or [one for one in MENU if one.roles is None]

@@ -1,0 +1,144 @@
+"""出题 on a phone: words, photos, place; what is alike is shown before sending, and nothing typed is ever lost."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import segno
+from fastapi import APIRouter, Request, Response
+
+from liuti.doors.deps import office
+from liuti.doors.pages import keys, moving
+from liuti.doors.pages.fields import Around
+from liuti.doors.pages.frame import PageRoute, directory, go, page, reader_of
+from liuti.doors.pages.moving import Offer, Tried
+from liuti.doors.pages.sent import Sent, raw_of, sent
+from liuti.doors.topics import near
+from liuti.flow.kernel import Actor, Refused
+from liuti.flow.propose import Submit
+from liuti.store import topics
+
+SHOWN = 3
+INSIDE_ONLY = (
+    "title",
+    "on_behalf",
+    "consent",
+    "source",
+    "external_id",
+    "reporter",
+    "reported_at",
+    "against",
+    "notice_version",
+)
+"""What a citizen is not asked: an officer's fields, and those that stand elsewhere on the page."""
+
+
+def router() -> APIRouter:
+    routes = APIRouter(include_in_schema=False, route_class=PageRoute)
+    routes.add_api_route("/propose", ask, methods=["GET", "HEAD"])
+    routes.add_api_route("/propose", submit, methods=["POST"])
+    routes.add_api_route("/similar", alike, methods=["POST"])
+    routes.add_api_route("/receipts/{secret}", opened, methods=["GET"])
+    return routes
+
+
+async def ask(request: Request) -> Response:
+    return await _form(request, None, [])
+
+
+async def alike(request: Request) -> Response:
+    """Only the list of what is alike, for a page that asks while its reader still types."""
+    return await page(request, "parts/similar.html", similar=await _alike(request, await sent(request)))
+
+
+async def submit(request: Request) -> Response:
+    """Send it, unless something alike is to be looked at first; then the same button sends it."""
+    reader = await reader_of(request)
+    given = await sent(request)
+    raw = raw_of(request, Submit, given) | {"notice_version": given.one("notice_version")}
+    if not given.one("looked") and (found := await _alike(request, given)):
+        return await _form(request, Tried("submit", raw, _LOOK, given.files), found, looked=True)
+    try:
+        receipt = await moving.made(request, reader.actor, "submit", raw, "", given)
+    except Refused as refused:
+        return await _form(request, Tried("submit", raw, refused, given.files), [], refused.status)
+    return await _receipt(request, receipt)
+
+
+_LOOK = Refused("look_first", 200, "先看看是不是同一件事。", "Please look whether it is the same matter.", "looked")
+
+
+async def _alike(request: Request, given: Sent) -> list[dict[str, Any]]:
+    text, actor = given.one("text").strip(), (await reader_of(request)).actor
+    if len(text) < 4 or given.one("danger") == "true":
+        return []
+    return await near(request, actor, topics.head(given.one("place"), given.one("title")), text[:4000], SHOWN)
+
+
+async def _form(
+    request: Request, tried: Tried | None, similar: list[dict[str, Any]], status: int = 200, *, looked: bool = False
+) -> Response:
+    here, reader = office(request), await reader_of(request)
+    around = Around(None, await directory(here), here.desk.world().policy, reader.t)
+    leave = INSIDE_ONLY if not reader.official else ("title",)
+    offer = moving.offer_of(request, "submit", "出题", "Propose", Submit, around, tried, leave)
+    offer.action = "/propose"
+    words: dict[str, Any] = {"offer": offer, "field": _by_name(offer), "similar": similar, "looked": looked}
+    return await page(request, "propose.html", status, **words)
+
+
+def _by_name(offer: Offer) -> dict[str, Any]:
+    return {one.name: one for one in offer.fields}
+
+
+# -- the receipt ---------------------------------------------------------------------------------------------------
+
+
+async def _receipt(request: Request, receipt: Any) -> Response:
+    """Shown once, and kept on this phone: the query code for anybody, the link for the person alone."""
+    here = office(request)
+    secret = here.ring.voice_secret(receipt.voice)
+    link = f"{_here(request)}/receipts/{secret}"
+    words = {
+        "receipt": receipt, "code": receipt.query_code, "link": link, "picture": _picture(link),
+        "emergency": receipt.noted.get("emergency"),
+    }  # fmt: skip
+    response = await page(request, "receipt.html", 201, **words)
+    response.headers["Cache-Control"] = "no-store"
+    keys.keep(response, request, receipt.issue, secret)
+    return response
+
+
+def _here(request: Request) -> str:
+    """This server as the reader reached it, so that a link and its picture lead back to where they were made."""
+    return f"{request.url.scheme}://{request.url.netloc}"
+
+
+def _picture(text: str) -> str:
+    """A QR code as SVG, drawn in the page's own ink; the text it stands for is beside it in words."""
+    out = io.BytesIO()
+    segno.make(text, error="m", micro=False).save(
+        out,
+        kind="svg",
+        xmldecl=False,
+        svgns=True,
+        border=2,
+        svgclass="qr",
+        lineclass=None,
+        omitsize=True,
+        dark="#000",
+        light="#fff",
+    )
+    return out.getvalue().decode()
+
+
+async def opened(request: Request, secret: str) -> Response:
+    """The link of a receipt: it opens its issue, and this phone keeps it."""
+    actor: Actor | None = await keys.speaker(request, secret)
+    if actor is None:
+        zh, en = "这个回执链接无效,请核对。", "This link is not one of ours: please check it."
+        raise Refused("no_such_receipt", 404, zh, en)
+    response = go(f"/issues/{actor.issue}")
+    keys.keep(response, request, actor.issue, secret)
+    return response
