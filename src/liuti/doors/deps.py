@@ -43,6 +43,8 @@ class Office:
     """What suggests a category at intake; None: nothing is guessed."""
     names: Any = None
     """Units, places and officials by name, as `doors.pages.frame.directory` last read them."""
+    counted: Any = None
+    """Figures that take a while, as `doors.pages.counting` last counted them."""
 
 
 def office(request: Request) -> Office:

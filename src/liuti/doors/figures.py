@@ -42,19 +42,20 @@ async def figures(
     """A period is `2026-10`, `2026-Q4` or `2026`; while it runs `final` is false, afterwards the figures never change.
     Officials only; by leader and by level only who inspects and the principal."""
     here, actor = office(request), await who(request)
-    _admit(actor, by)
+    admit(actor, by)
     world = here.desk.world()
-    wanted = _period(period, here.now(), world.calendar.zone)
-    gathered = await gather(here.engine, wanted, world)
+    asked = wanted(period, here.now(), world.calendar.zone)
+    gathered = await gather(here.engine, asked, world)
     frame = gathered.frame
     # Minutes of a large district's cases: not where everybody else waits for an answer.
     found = await asyncio.to_thread(
-        partial(compute, gathered.cases, wanted, by, frame.limits, frame.leaders, frame.tiers)
+        partial(compute, gathered.cases, asked, by, frame.limits, frame.leaders, frame.tiers)
     )
     return answer(_shown(found, frame.names[by]))
 
 
-def _admit(actor: Actor, by: str) -> None:
+def admit(actor: Actor, by: str) -> None:
+    """Officials read figures; those about people, by leader and level, only who inspects and the principal."""
     if not actor.id:
         raise Refused("sign_in", 401, "请先登录。", "Please sign in.")
     if not actor.roles.isdisjoint(sight.BLIND):
@@ -68,7 +69,8 @@ def _admit(actor: Actor, by: str) -> None:
         raise not_yours(WATCHERS)
 
 
-def _period(name: str, now: Any, zone: Any) -> Period:
+def wanted(name: str, now: Any, zone: Any) -> Period:
+    """The period of that name, or Refused 422 in words."""
     try:
         return period_of(name, now, zone)
     except ValueError as error:

@@ -22,8 +22,10 @@ MENU = (
     Item("/propose", "我要出题", "Propose"),
     Item("/progress", "查进度", "Progress"),
     Item("/issues", "公开题目", "Public issues"),
+    Item("/statistics", "办得怎样", "Results"),
     Item("/desk", "我的工作台", "My desk", OFFICIALS),
     Item("/desk/issues", "全部题目", "All issues", OFFICIALS),
+    Item("/command", "指挥屏", "Command screen", OFFICIALS | {Role.AUDITADMIN}),
 )
 
 DONE: dict[str, tuple[str, str]] = {
