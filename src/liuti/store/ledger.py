@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from msgspec import json
 from sqlalchemy import Connection, bindparam, select
@@ -93,20 +93,35 @@ _CHAINS = (
 _IDS = select(issues.c.id).where(issues.c.id > bindparam("after")).order_by(issues.c.id).limit(500)
 
 
-def verify(conn: Connection) -> Iterator[Broken | int]:
-    """Walk every chain; yields each break, and after each batch the number of issues walked (for a progress bar)."""
-    after = ""
+class Walked(NamedTuple):
+    """A part of all chains: how many, what is broken in them, and the last one's issue."""
+
+    chains: int
+    broken: list[Broken]
+    last: str
+
+
+def walk(conn: Connection, after: str = "") -> Iterator[Walked]:
+    """Every chain after that of the issue `after`, 500 at a time."""
     while ids := conn.execute(_IDS, {"after": after}).scalars().all():
         upto = ids[-1]
         chain: list[Any] = []
+        broken: list[Broken] = []
         for row in conn.execute(_CHAINS, {"after": after, "upto": upto}).mappings():
             if chain and chain[0]["id"] != row["id"]:
-                yield from _walk(chain)
+                broken += _walk(chain)
                 chain = []
             chain.append(row)
-        yield from _walk(chain)
+        broken += _walk(chain)
+        yield Walked(len(ids), broken, upto)
         after = upto
-        yield len(ids)
+
+
+def verify(conn: Connection) -> Iterator[Broken | int]:
+    """Walk every chain; yields each break, and after each batch the number of issues walked (for a progress bar)."""
+    for part in walk(conn):
+        yield from part.broken
+        yield part.chains
 
 
 def _walk(chain: list[Any]) -> Iterator[Broken]:

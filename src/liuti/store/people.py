@@ -6,7 +6,7 @@ import functools
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, String, bindparam, insert, literal, or_, select, update
 
@@ -237,3 +237,33 @@ def everybody(conn: Connection) -> list[tuple[str, str, str, str, str]]:
     """Login, name, post, unit and roles of each person, by login."""
     columns = people.c.login, people.c.name, people.c.post, people.c.unit_id, people.c.roles
     return [(a, b, c, d or "", e) for a, b, c, d, e in conn.execute(select(*columns).order_by(people.c.login))]
+
+
+class Listed(NamedTuple):
+    """A person as an administrator sees them: no case, no password."""
+
+    id: str
+    login: str
+    name: str
+    post: str
+    unit: str
+    level: str
+    roles: frozenset[Role]
+    active: bool
+
+
+_LISTED = (
+    select(
+        people.c.id, people.c.login, people.c.name, people.c.post, people.c.unit_id, people.c.level, people.c.roles,
+        people.c.active,
+    )
+    .where(people.c.login > bindparam("after"))
+    .order_by(people.c.login)
+    .limit(bindparam("most"))
+)  # fmt: skip
+
+
+def listed(conn: Connection, after: str = "", most: int = 50) -> list[Listed]:
+    """People by login, from one login on."""
+    rows = conn.execute(_LISTED, {"after": after, "most": most})
+    return [Listed(*row[:4], row.unit_id or "", row.level, roles_of(row.roles), row.active) for row in rows]

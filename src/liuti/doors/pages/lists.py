@@ -9,10 +9,10 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Query, Request, Response
 
 from liuti.doors.deps import office
-from liuti.doors.pages.frame import PageRoute, page, reader_of
+from liuti.doors.pages.frame import PageRoute, go, page, reader_of
 from liuti.flow import sight
 from liuti.flow.kernel import ANYONE, Actor, Refused
-from liuti.flow.words import UNIT_ROLES, Kind, Lane, Role, Step
+from liuti.flow.words import ADMINS, UNIT_ROLES, Kind, Lane, Role, Step
 from liuti.store import read
 from liuti.store.read import Wish
 
@@ -99,6 +99,8 @@ QUEUES: dict[Role, tuple[tuple[str, str, dict[str, Any]], ...]] = {
 async def desk(request: Request) -> Response:
     """The most pressing of each queue of this official's roles: one statement a queue, at most four."""
     here, actor = office(request), await official(request)
+    if not actor.roles.isdisjoint(ADMINS):
+        return go("/admin")
     rows = [row for role, rows in QUEUES.items() if role in actor.roles for row in rows]
     wishes = {(zh, en): Wish(**wish, limit=8, by_deadline=True) for zh, en, wish in rows[:4]}
     found = await here.engine.read(lambda conn: {name: read.page(conn, actor, wish) for name, wish in wishes.items()})

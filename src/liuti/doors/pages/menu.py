@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from liuti.flow.words import OFFICIALS, Role
+from liuti.flow.words import ADMINS, OFFICIALS, Role
 
 if TYPE_CHECKING:
     from liuti.doors.pages.frame import Reader
@@ -25,6 +25,7 @@ MENU = (
     Item("/statistics", "办得怎样", "Results"),
     Item("/desk", "我的工作台", "My desk", OFFICIALS),
     Item("/desk/issues", "全部题目", "All issues", OFFICIALS),
+    Item("/admin", "管理", "Administration", ADMINS),
     Item("/command", "指挥屏", "Command screen", OFFICIALS | {Role.AUDITADMIN}),
 )
 

@@ -1,0 +1,105 @@
+"""The three admins on pages: each does their own part and no other's, and everything they do is in the book."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from liuti.policy import default_words
+from liuti.store import audit, people
+from liuti.store.tables import entries
+from tests.doors.test_pages import browser
+from tests.doors.town import Town
+
+
+async def signed(town: Town, role: str) -> str:
+    """An admin of that role, who may come in."""
+    from liuti.flow.words import Role
+    from liuti.store import passes
+
+    def settle(conn: object) -> str:
+        people.add_person(conn, role, role, role, roles=[Role(role)])  # type: ignore[arg-type]
+        return passes.make_token(conn, role, "test", town.clock(), 1)  # type: ignore[arg-type]
+
+    if role not in town.secrets:
+        town.secrets[role] = await town.office.engine.write(settle)
+    return role
+
+
+async def test_a_person_is_added_by_one_admin_and_given_roles_by_another(town: Town) -> None:
+    sysadmin, secadmin = browser(town, "sysadmin"), browser(town, await signed(town, "secadmin"))
+    made = await sysadmin.post(
+        "/admin/people", data={"login": "New.Person", "name": "新来的", "unit": "roads", "roles": "inspector"}
+    )
+    assert made.status_code == 200 and "new.person" in made.text
+    secret = re.search(r'class="code">new\.person  ([^\s<]+)<', made.text)
+    assert secret is not None
+    person = next(one for one in await town.office.engine.read(people.listed) if one.login == "new.person")
+    assert person.roles == frozenset(), "a sysadmin hands out no roles"
+
+    assert (await sysadmin.post(f"/admin/people/{person.id}/roles", data={"roles": "officer"})).status_code == 403
+    given = await secadmin.post(f"/admin/people/{person.id}/roles", data={"roles": ["", "officer"]})
+    assert given.status_code == 303
+    assert (await secadmin.post("/admin/people", data={"login": "x", "name": "x"})).status_code == 403
+    assert (await secadmin.post("/admin/people/secadmin/roles", data={"roles": "officer"})).status_code == 403
+
+    newcomer = browser(town)
+    entered = await newcomer.post("/sign-in", data={"login": "new.person", "password": secret[1]})
+    assert entered.status_code == 303 and entered.headers["location"] == "/desk"
+    book = await town.office.engine.read(lambda conn: audit.page(conn, person.id))
+    assert {row["act"] for row in book.rows} >= {"add_person", "set_roles"}
+
+
+async def test_roles_that_do_not_go_together_are_refused_in_words(town: Town) -> None:
+    secadmin = browser(town, await signed(town, "secadmin"))
+    answer = await secadmin.post("/admin/people/inspector/roles", data={"roles": ["sysadmin", "inspector"]})
+    assert answer.status_code == 422 and "三员分设" in answer.text
+
+
+async def test_whoever_is_kept_out_is_out_at_once(town: Town) -> None:
+    assert (await browser(town, "head_roads").get("/desk")).status_code == 200
+    await browser(town, "sysadmin").post("/admin/people/head_roads/active", data={"active": "false"})
+    assert (await browser(town, "head_roads").get("/desk")).status_code == 303
+
+
+async def test_a_policy_is_checked_line_by_line_and_nothing_is_kept(town: Town) -> None:
+    sysadmin = browser(town, "sysadmin")
+    assert "version" in (await sysadmin.get("/admin/policy")).text
+    fine = await sysadmin.post("/admin/policy", data={"words": default_words()})
+    assert fine.status_code == 200 and "校验通过" in fine.text
+    bad = await sysadmin.post("/admin/policy", data={"words": default_words().replace("claims = 5", 'claims = "many"')})
+    line = default_words()[: default_words().index("claims = 5")].count("\n") + 1
+    assert bad.status_code == 422 and f"第 {line} 行" in bad.text and "many" in bad.text
+
+
+async def test_the_ledger_is_checked_page_by_page_and_a_forged_entry_is_named(town: Town) -> None:
+    issue = await town.submit()
+    auditor = browser(town, await signed(town, "auditadmin"))
+    assert "1 条链" in (await auditor.get("/admin/ledger?after=")).text
+
+    def forge(conn: object) -> None:
+        if conn.dialect.name == "postgresql":  # type: ignore[attr-defined]
+            conn.exec_driver_sql("ALTER TABLE entries DISABLE TRIGGER ALL")  # type: ignore[attr-defined]
+        else:
+            for (name,) in conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").all():  # type: ignore[attr-defined]
+                conn.exec_driver_sql(f"DROP TRIGGER {name}")  # type: ignore[attr-defined]
+        conn.execute(entries.update().where(entries.c.issue_id == issue).values(actor="somebody"))  # type: ignore[attr-defined]
+
+    await town.office.engine.write(forge)
+    page = (await auditor.get("/admin/ledger?after=")).text
+    assert issue in page and "记录被改动" in page
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/admin", "/admin/people", "/admin/policy", "/admin/calendar", "/admin/letters", "/admin/ledger", "/admin/audit"],
+)
+async def test_nobody_else_gets_in(town: Town, path: str) -> None:
+    assert (await browser(town, "inspector").get(path)).status_code == 403
+    assert (await browser(town).get(path)).status_code == 303
+
+
+async def test_a_notice_that_is_none_is_refused_with_what_was_typed(town: Town) -> None:
+    answer = await browser(town, "sysadmin").post("/admin/calendar", data={"words": "年份 = 2027"})
+    assert answer.status_code == 422 and "年份 = 2027" in answer.text
