@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     files_dir: Path = Path("files")
     policy_file: Path | None = None
     category_model: Path | None = None
+    map_tiles: str = Field("", pattern=r"^(https?://[^\s'\";,]+)?$")
+    """Where map tiles come from, as https://tiles.example/{z}/{x}/{y}.png; empty: places are told in words only."""
+    map_center: str = Field("31.2304,121.4737,12", pattern=r"^-?\d{1,2}(\.\d+)?,-?\d{1,3}(\.\d+)?,\d{1,2}$")
     pool: int = Field(10, ge=1, le=200)
     workers: int = Field(1, ge=1, le=64)
     trusted_proxies: str = ""

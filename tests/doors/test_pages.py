@@ -9,8 +9,9 @@ import pytest
 
 from liuti.doors.deps import COOKIE
 from liuti.doors.pages.frame import typeset
+from liuti.doors.pages.maps import split, with_point
 from liuti.flow.table import FLOW
-from tests.doors.town import Town
+from tests.doors.town import NOTICE, Town
 
 PAGE = {"Accept": "text/html"}
 PUBLIC = ("/", "/propose", "/progress", "/issues", "/sign-in", "/privacy", "/docs")
@@ -135,3 +136,30 @@ async def test_a_file_is_served_packed_and_for_good_under_its_mark(town: Town) -
     assert "immutable" in answer.headers["cache-control"] and answer.headers["content-encoding"] == "gzip"
     for outside in ("/static/../templates/frame.html", "/static/%2e%2e/templates/frame.html", "/static/nothing.css"):
         assert (await town.client.get(outside)).status_code == 404
+
+
+def test_a_point_stands_behind_the_words_of_a_place() -> None:
+    assert with_point("东门3号", "31.23041,121.4737") == "东门3号 geo:31.23041,121.4737"
+    assert with_point("东门3号 geo:1.0,2.0", "") == "东门3号 geo:1.0,2.0"
+    assert with_point("东门3号 geo:1.0,2.0", "3.0,4.0") == "东门3号 geo:3.0,4.0"
+    assert with_point("", "31.2,121.5") == "geo:31.2,121.5"
+    for bad in ("here", "91.0,0.0", "1,2,3", "1.0,200.0"):
+        assert with_point("东门3号", bad) == "东门3号"
+    assert split("东门3号 geo:31.23041,121.4737") == ("东门3号", (31.23041, 121.4737))
+    assert split("东门3号") == ("东门3号", None)
+
+
+async def test_what_is_alike_is_shown_before_sending_and_sent_all_the_same(town: Town) -> None:
+    first = await town.published()
+    await town.office.matters.arrive(town.office.engine, town.clock())
+    phone = browser(town)
+    sent = {
+        "text": "学院路口有一个大坑,车都绕着走。", "place": "学院路与东街路口", "contact.phone": "13800000009",
+        "notice_version": NOTICE,
+    }  # fmt: skip
+    look = await phone.post("/propose", data=sent)
+    assert look.status_code == 200 and f"/issues/{first}" in look.text and "我也遇到" in look.text
+    assert hidden(look.text, "looked") == "1"
+    done = await phone.post("/propose", data=sent | {"looked": "1"})
+    assert done.status_code == 201
+    assert f"/issues/{first}" in (await phone.post("/similar", data=sent)).text

@@ -10,6 +10,7 @@ from liuti.doors.deps import office
 from liuti.doors.pages import moving
 from liuti.doors.pages.frame import PageRoute, go, inside, page, reader_of
 from liuti.doors.pages.keys import visitor
+from liuti.doors.pages.maps import allow_tiles, map_of, split
 from liuti.doors.pages.moving import Tried
 from liuti.doors.pages.sent import raw_of, sent
 from liuti.flow import sight
@@ -43,17 +44,21 @@ async def shown(request: Request, issue: str, actor: Actor, tried: Tried | None 
     words |= {
         "issue": held, "seen": sight.seen_by(actor, held, found.row, here.now()), "tried": tried,
         "offers": await moving.offers(request, held, actor, facts, tried), "staff": sight.is_staff(actor, held),
-        "own": held.id in (actor.issue, actor.origin), "moves": FLOW.moves,
+        "own": held.id in (actor.issue, actor.origin), "moves": FLOW.moves, "map": map_of(here.settings),
+        "place": split(found.row["place"] or ""),
     }  # fmt: skip
-    return await page(request, "issue.html", tried.refused.status if tried is not None else 200, **words)
+    response = await page(request, "issue.html", tried.refused.status if tried is not None else 200, **words)
+    allow_tiles(response, words["map"])
+    return response
 
 
 async def _read(request: Request, issue: Issue, actor: Actor) -> dict[str, Any]:
-    """The timeline and, for whom they are, the files: one transaction."""
+    """The timeline, why it was selected, and, for whom they are, the files: one transaction."""
 
     def both(conn: Any) -> dict[str, Any]:
         files = read.files_of(conn, issue) if sight.may_see_files(actor, issue) else []
-        return {"entries": read.timeline(conn, actor, issue), "files": files}
+        line = rounds.line_of(conn, issue.id) if issue.published is not None or sight.is_staff(actor, issue) else None
+        return {"entries": read.timeline(conn, actor, issue), "files": files, "scored": line}
 
     return await office(request).engine.read(both)
 

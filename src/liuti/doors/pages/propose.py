@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from typing import Any
 
@@ -12,6 +13,7 @@ from liuti.doors.deps import office
 from liuti.doors.pages import keys, moving
 from liuti.doors.pages.fields import Around
 from liuti.doors.pages.frame import PageRoute, directory, go, page, reader_of
+from liuti.doors.pages.maps import allow_tiles, map_of, split, with_point
 from liuti.doors.pages.moving import Offer, Tried
 from liuti.doors.pages.sent import Sent, raw_of, sent
 from liuti.doors.topics import near
@@ -20,6 +22,8 @@ from liuti.flow.propose import Submit
 from liuti.store import topics
 
 SHOWN = 3
+SURE = 0.5
+"""Confidence from which a guessed category is put before a citizen."""
 INSIDE_ONLY = (
     "title",
     "on_behalf",
@@ -48,8 +52,10 @@ async def ask(request: Request) -> Response:
 
 
 async def alike(request: Request) -> Response:
-    """Only the list of what is alike, for a page that asks while its reader still types."""
-    return await page(request, "parts/similar.html", similar=await _alike(request, await sent(request)))
+    """Only what is alike and the category it looks like, for a page that asks while its reader still types."""
+    given = await sent(request)
+    found, guess = await _alike(request, given), await _guess(request, given)
+    return await page(request, "parts/similar.html", similar=found, guess=guess)
 
 
 async def submit(request: Request) -> Response:
@@ -57,6 +63,9 @@ async def submit(request: Request) -> Response:
     reader = await reader_of(request)
     given = await sent(request)
     raw = raw_of(request, Submit, given) | {"notice_version": given.one("notice_version")}
+    raw["place"] = with_point(str(raw.get("place", "")), given.one("point"))
+    if not raw.get("category") and given.one("guessed"):
+        raw["category"] = given.one("guessed")
     if not given.one("looked") and (found := await _alike(request, given)):
         return await _form(request, Tried("submit", raw, _LOOK, given.files), found, looked=True)
     try:
@@ -76,6 +85,16 @@ async def _alike(request: Request, given: Sent) -> list[dict[str, Any]]:
     return await near(request, actor, topics.head(given.one("place"), given.one("title")), text[:4000], SHOWN)
 
 
+async def _guess(request: Request, given: Sent) -> str:
+    """The category the words speak for, where the district has a model and it is sure enough; "" for none."""
+    here, text = office(request), given.one("text").strip()
+    if here.categories is None or len(text) < 8 or given.one("category"):
+        return ""
+    first = next(iter(await asyncio.to_thread(here.categories.suggest, given.one("title"), text[:4000], 1)), None)
+    known = here.desk.world().policy.categories
+    return first.category if first is not None and first.confidence >= SURE and first.category in known else ""
+
+
 async def _form(
     request: Request, tried: Tried | None, similar: list[dict[str, Any]], status: int = 200, *, looked: bool = False
 ) -> Response:
@@ -84,8 +103,16 @@ async def _form(
     leave = INSIDE_ONLY if not reader.official else ("title",)
     offer = moving.offer_of(request, "submit", "出题", "Propose", Submit, around, tried, leave)
     offer.action = "/propose"
-    words: dict[str, Any] = {"offer": offer, "field": _by_name(offer), "similar": similar, "looked": looked}
-    return await page(request, "propose.html", status, **words)
+    place, point = split(str(tried.raw.get("place", "")) if tried is not None else "")
+    field, shown = _by_name(offer), map_of(here.settings)
+    field["place"].value = place
+    words: dict[str, Any] = {
+        "offer": offer, "field": field, "similar": similar, "looked": looked, "map": shown, "guess": "",
+        "point": f"{point[0]},{point[1]}" if point is not None else "",
+    }  # fmt: skip
+    response = await page(request, "propose.html", status, **words)
+    allow_tiles(response, shown)
+    return response
 
 
 def _by_name(offer: Offer) -> dict[str, Any]:
