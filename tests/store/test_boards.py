@@ -20,7 +20,7 @@ from liuti.flow.kernel import Actor
 from liuti.flow.words import OPEN, UNIT_ROLES, Clock, Role, Step
 from liuti.settings import new_key
 from liuti.store import boards, people, read
-from liuti.store.boards import Board, Late
+from liuti.store.boards import Board, Late, asking, lateness, ordering, outlying
 from liuti.store.engine import Engine
 from liuti.store.tables import entries, issues
 from liuti.store.vault import KeyRing
@@ -208,11 +208,11 @@ class Planned(Exception):
 @pytest.mark.parametrize(
     ("stmt", "index"),
     [
-        (select(boards._earliest(None, [issues.c.deadline <= NOW], 150)), "ix_issues_step_deadline"),
-        (boards._ASKED.limit(150), "ix_entries_awaits"),
-        (boards._ORDERS.limit(150), "ix_entries_orders"),
-        (boards._ACTS, "ix_entries_acts"),
-        (boards._MEASURES, "ix_entries_acts"),
+        (select(lateness.earliest(None, [issues.c.deadline <= NOW], 150)), "ix_issues_step_deadline"),
+        (asking._ASKED.limit(150), "ix_entries_awaits"),
+        (ordering._ORDERS.limit(150), "ix_entries_orders"),
+        (outlying._ACTS, "ix_entries_acts"),
+        (outlying._MEASURES, "ix_entries_acts"),
     ],
 )
 async def test_a_board_reads_along_its_index(engine: Engine, stmt: Select[Any], index: str) -> None:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from liuti.doors import moves
 from liuti.doors.api import Text, answer
-from liuti.doors.boards import WATCHED, admit
+from liuti.doors.boards.frame import WATCHED, admit
 from liuti.doors.deps import Malformed, body_of, form_of, office, who
 from liuti.flow import parts, sight
 from liuti.flow.kernel import Form, parse

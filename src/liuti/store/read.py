@@ -34,7 +34,7 @@ from liuti.store.tables import Moment, assignments, contacts, entries, files, gr
 
 STATE = json.Decoder(Issue)
 MOST = 100
-_SHOWN = (
+SHOWN = (
     issues.c.id,
     issues.c.state,
     issues.c.title,
@@ -43,9 +43,9 @@ _SHOWN = (
     issues.c.query_code,
     issues.c.deadline,
 )
-_ONE = select(*_SHOWN).where(issues.c.id == bindparam("id"))
-_SEVERAL = select(*_SHOWN).where(issues.c.id.in_(bindparam("ids", expanding=True)))
-_BY_CODE = select(*_SHOWN).where(issues.c.query_code == bindparam("code"))
+_ONE = select(*SHOWN).where(issues.c.id == bindparam("id"))
+_SEVERAL = select(*SHOWN).where(issues.c.id.in_(bindparam("ids", expanding=True)))
+_BY_CODE = select(*SHOWN).where(issues.c.query_code == bindparam("code"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +54,26 @@ class Found:
     row: Mapping[str, Any]
 
 
-def _found(row: RowMapping) -> Found:
+def found_in(row: RowMapping) -> Found:
     return Found(STATE.decode(row["state"]), {name: row[name] for name in ("title", "body", "place", "query_code")})
 
 
 def find(conn: Connection, issue_id: str) -> Found | None:
     row = conn.execute(_ONE, {"id": issue_id}).mappings().first()
-    return _found(row) if row is not None else None
+    return found_in(row) if row is not None else None
 
 
 def several(conn: Connection, ids: Sequence[str]) -> dict[str, Found]:
     """Those of them that are there, in one statement."""
     if not ids:
         return {}
-    found = (_found(row) for row in conn.execute(_SEVERAL, {"ids": list(ids)}).mappings())
+    found = (found_in(row) for row in conn.execute(_SEVERAL, {"ids": list(ids)}).mappings())
     return {one.issue.id: one for one in found}
 
 
 def by_code(conn: Connection, code: str) -> Found | None:
     row = conn.execute(_BY_CODE, {"code": code}).mappings().first()
-    return _found(row) if row is not None else None
+    return found_in(row) if row is not None else None
 
 
 # -- lists ---------------------------------------------------------------------------------------------------------
@@ -108,36 +108,36 @@ class Page:
 def page(conn: Connection, actor: Actor, wish: Wish) -> Page:
     """One statement, however long the table: by deadline for a worklist, else the newest first."""
     limit = max(1, min(wish.limit, MOST))
-    where = [*_allowed(sight.scope(actor)), *_narrow(conn, actor, wish)]
+    where = [*allowed(sight.scope(actor)), *narrowed(conn, actor, wish)]
     if wish.cursor:
         where.append(_after(wish))
     order = (issues.c.deadline, issues.c.id) if wish.by_deadline else (issues.c.id.desc(),)
-    rows = conn.execute(select(*_SHOWN).where(*where).order_by(*order).limit(limit + 1)).mappings().all()
-    found = [_found(row) for row in rows[:limit]]
+    rows = conn.execute(select(*SHOWN).where(*where).order_by(*order).limit(limit + 1)).mappings().all()
+    found = [found_in(row) for row in rows[:limit]]
     return Page(found, _cursor(rows[limit - 1], wish) if len(rows) > limit else None)
 
 
-def _allowed(scope: Scope) -> list[ColumnElement[bool]]:
+def allowed(scope: Scope) -> list[ColumnElement[bool]]:
     """The same rule as `sight.may_see`, as a condition (a test holds them together)."""
     own = [issues.c.id.in_(scope.voice_issues)] if scope.voice_issues else []
-    at_work = [_at_work(scope.unit)] if scope.unit else []
+    working = [at_work(scope.unit)] if scope.unit else []
     answers = [issues.c.leader == scope.leader] if scope.leader else []
     rules: list[ColumnElement[bool]] = []
     if not scope.everything:
-        rules.append(or_(issues.c.public, *at_work, *own))
+        rules.append(or_(issues.c.public, *working, *own))
     if not scope.tip_offs:
-        rules.append(or_(issues.c.kind != Kind.TIP_OFF.value, *at_work, *answers, *own))
+        rules.append(or_(issues.c.kind != Kind.TIP_OFF.value, *working, *answers, *own))
     if scope.unit:
         rules.append(or_(issues.c.against.is_(None), issues.c.against != scope.unit))
     return rules
 
 
-def _at_work(unit: str) -> ColumnElement[bool]:
+def at_work(unit: str) -> ColumnElement[bool]:
     sent = select(assignments.c.issue_id).where(assignments.c.unit_id == unit)
     return or_(issues.c.lead_unit == unit, issues.c.id.in_(sent))
 
 
-def _narrow(conn: Connection, actor: Actor, wish: Wish) -> list[ColumnElement[bool]]:
+def narrowed(conn: Connection, actor: Actor, wish: Wish) -> list[ColumnElement[bool]]:
     equal = {
         issues.c.step: wish.step.value if wish.step else "",
         issues.c.lane: wish.lane,
@@ -147,7 +147,7 @@ def _narrow(conn: Connection, actor: Actor, wish: Wish) -> list[ColumnElement[bo
     }
     where = [column == value for column, value in equal.items() if value]
     if wish.unit:
-        where.append(_at_work(wish.unit))
+        where.append(at_work(wish.unit))
     if wish.grid:
         within = select(grids.c.path + "/").where(grids.c.id == wish.grid).scalar_subquery()
         below = select(grids.c.id).where((grids.c.path + "/").startswith(within))
@@ -167,7 +167,7 @@ def _mine(actor: Actor) -> ColumnElement[bool]:
     if actor.voice:
         return issues.c.id.in_([i for i in (actor.issue, actor.origin) if i])
     if not actor.roles.isdisjoint(UNIT_ROLES):
-        return _at_work(actor.unit)
+        return at_work(actor.unit)
     return issues.c.leader == actor.id
 
 

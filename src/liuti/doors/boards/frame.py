@@ -1,0 +1,45 @@
+"""What all boards share: who reads them, their pages, a clock as they show it, the entries as their reader may see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Query
+
+from liuti.flow import sight
+from liuti.flow.clocks import World
+from liuti.flow.issue import Issue, Timer
+from liuti.flow.kernel import CLOCK, NO_FACTS, Actor, Case, Refused, not_yours
+from liuti.flow.table import FLOW
+from liuti.flow.words import Role
+from liuti.store import boards, read
+
+Cursor = Annotated[str, Query(max_length=200)]
+Limit = Annotated[int, Query(ge=1, le=read.MOST)]
+WATCHED = (Role.INSPECTOR, Role.TEAM, Role.PRINCIPAL, Role.AUDITADMIN, Role.LEADER, Role.OFFICER, Role.UNIT_HEAD)
+
+
+def admit(actor: Actor, *roles: Role) -> None:
+    if not actor.id:
+        raise Refused("sign_in", 401, "请先登录。", "Please sign in.")
+    if not actor.roles.isdisjoint(sight.BLIND):
+        raise sight.blind()
+    if actor.roles.isdisjoint(roles):
+        raise not_yours(roles)
+
+
+def clock_of(timer: Timer, now: datetime) -> dict[str, Any]:
+    """The clock as every reader sees it, its colour by the time of day, even where the sweep is late."""
+    view = sight.clock_view(timer, now)
+    return view | {"colour": boards.alarm(timer, now) or view["colour"]}
+
+
+def as_time(issue: Issue, move: str, world: World, now: datetime) -> Case:
+    return Case(issue, CLOCK, FLOW.moves[move], None, now, world, NO_FACTS, now)
+
+
+def seen(actor: Actor, issue: Issue, told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries as this reader may see them."""
+    lines = (sight.entry_seen(actor, issue, one, {one["unit"]: one["unit_name"] or one["unit"]}) for one in told)
+    return [line for line in lines if line is not None]

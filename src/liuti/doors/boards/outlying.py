@@ -1,0 +1,74 @@
+"""Who stands out, by officer and unit: refusals, merges, overrides, closings without result (docs/rules.md §8)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Request, Response
+
+from liuti.doors.api import answer
+from liuti.doors.boards.frame import admit
+from liuti.doors.deps import office, who
+from liuti.flow.kernel import Refused
+from liuti.flow.words import Role
+from liuti.store import boards
+from liuti.store.boards import Tally
+
+LONGEST = timedelta(days=366)
+YEARS = (2000, 2999)
+LOOKS_ON = (Role.TEAM, Role.AUDITADMIN)
+
+
+async def outliers(request: Request, since: date | None = None, until: date | None = None) -> Response:
+    """By officer and unit, over a period of days in local time, both included; the last 30 days unless said otherwise.
+    `of` is what a figure is measured against, `times` how often the share is the whole district's."""
+    here, actor = office(request), await who(request)
+    admit(actor, *LOOKS_ON)
+    zone = ZoneInfo(here.desk.world().policy.hours.zone)
+    last = until or here.now().astimezone(zone).date()
+    # Beyond these years there is nothing to count, and no day before or after to count to.
+    first = since or (last - timedelta(days=29) if last.year > YEARS[0] else last)
+    if not timedelta() <= last - first < LONGEST or not (YEARS[0] <= first.year <= last.year <= YEARS[1]):
+        zh, en = "期间须从早到晚,不超过366天。", "A period runs from early to late, 366 days at most."
+        raise Refused("bad_period", 422, zh, en, "since")
+    begins = datetime.combine(first, time(), zone).astimezone(UTC)
+    ends = datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
+    found = await here.engine.read(partial(boards.outliers, since=begins, until=ends))
+    return answer({
+        "since": first, "until": last, "whole": found.whole,
+        "by_officer": _ranked(found.by_officer, found.measures["officer"]),
+        "by_unit": _ranked(found.by_unit, found.measures["unit"]),
+    })  # fmt: skip
+
+
+def _ranked(tallies: dict[tuple[str, str], Tally], measures: dict[tuple[str, str], int]) -> list[dict[str, Any]]:
+    """Those with the most first. A share is of the same person's or unit's own decisions of that sort."""
+    of, made = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for (name, done), number in measures.items():
+        for move, counted in boards.MEASURE.items():
+            if done in counted:
+                of[name, move] += number
+                of[EVERYBODY, move] += number
+    for (name, move), tally in tallies.items():
+        for who_ in (name, EVERYBODY):
+            made[who_, move] += tally.made
+            of[who_, move] += tally.made if move in boards.MEASURE[move] else 0
+    rows = []
+    for (name, move), tally in tallies.items():
+        share, usual = _share(made, of, name, move), _share(made, of, EVERYBODY, move)
+        times = round(share / usual, 2) if share is not None and usual else None
+        rows.append(
+            {"who": name, "move": move, **tally._asdict(), "of": of[name, move], "share": share, "times": times}
+        )
+    return sorted(rows, key=lambda row: (-row["made"], -row["asked"], row["who"], row["move"]))
+
+
+EVERYBODY = ""
+
+
+def _share(made: Counter[tuple[str, str]], of: Counter[tuple[str, str]], name: str, move: str) -> float | None:
+    return made[name, move] / of[name, move] if of[name, move] else None
