@@ -30,6 +30,7 @@ DIMENSIONS = (
     ("level", "领题层级", "By level of the leader"),
 )  # fmt: skip
 COLUMNS = ("response", "solved", "satisfied", "on_time", "signed", "first_time")
+WAYS = {"token": "本人评价 by the person", "callback": "回访 called back"}
 KINDS = (".html", ".json", ".csv", ".xlsx")
 
 
@@ -80,10 +81,13 @@ async def make(
     return made
 
 
-def report_of(gathered: Gathered, period: Period) -> Report:
+def figures_by(gathered: Gathered, period: Period, by: str) -> Figures:
     frame = gathered.frame
-    made = {by: compute(gathered.cases, period, by, frame.limits, frame.leaders, frame.tiers) for by in BY}
-    return Report(period, frame, made)
+    return compute(gathered.cases, period, by, frame.limits, frame.leaders, frame.tiers.get(by), frame.above)
+
+
+def report_of(gathered: Gathered, period: Period) -> Report:
+    return Report(period, gathered.frame, {by: figures_by(gathered, period, by) for by in BY})
 
 
 def write(report: Report, path: Path) -> None:
@@ -157,7 +161,7 @@ def html(report: Report) -> str:
     total, names = report.tables["unit"], report.frame.names
     return _pieces().get_template("page.html").render(
         report=report.period, total=total, whole=total.total, tables=report.tables, names=names, columns=COLUMNS,
-        dimensions=DIMENSIONS, said={one.key: one for one in total.definitions}, limits=report.frame.limits,
+        dimensions=DIMENSIONS, ways=WAYS, said={one.key: one for one in total.definitions}, limits=report.frame.limits,
         alerts=_alerts(total.total, total.groups, names["unit"], report.frame), idle=_idle(report.tables["leader"], names["leader"]),
         local=lambda text: f"{datetime.fromisoformat(text).astimezone(zone):%Y-%m-%d %H:%M}",
         style=(PIECES / "month.css").read_text("utf-8"),

@@ -25,7 +25,7 @@ def report(cases: list[Case], name: str = "住建局") -> Report:
         "unit": {"roads": name}, "category": {}, "grid": {}, "leader": {"b": "副主任二"}, "level": LEVELS,
     }  # fmt: skip
     leaders = [Leader("a", "district"), Leader("b", "district")]
-    frame = Frame(WORLD, LIMITS, leaders, {"roads": "department"}, names)
+    frame = Frame(WORLD, LIMITS, leaders, {"unit": {"roads": "department"}}, names, {})
     return report_of(Gathered(frame, cases), OCTOBER)
 
 

@@ -18,10 +18,13 @@ class Line(Struct, frozen=True, gc=False):
     hits: float
     of: int = 1
     unit: str = ""
+    channel: str = ""
+    """By which way the word came that it counts."""
 
 
 class Definition(Struct, frozen=True):
-    """`better`: more of it is better, so units may be ranked by it; `alert`: the name of the limit it should not pass."""
+    """`better`: more of it is better, so units may be ranked by it; `alert`: the name of the limit it should not pass;
+    `voiced`: it tells what single people said, and is counted by channel as well."""
 
     key: str
     zh: str
@@ -31,6 +34,7 @@ class Definition(Struct, frozen=True):
     lines: Callable[[Case, Period], Iterable[Line]]
     better: bool = False
     alert: str = ""
+    voiced: bool = False
 
 
 def _words(case: Case, period: Period) -> list[Rating]:
@@ -46,24 +50,25 @@ def response(case: Case, period: Period) -> Iterator[Line]:
     if case.wants_contact and case.contact_owed:
         in_time = bool(case.contacts) and all(promise.kept for promise in case.contacts)
         for said in _words(case, period):
-            yield Line(in_time and said.contacted is not False)
+            yield Line(in_time and said.contacted is not False, channel=said.channel)
 
 
 def solved(case: Case, period: Period) -> Iterator[Line]:
     for said in _words(case, period):
-        yield Line(not case.without_result and said.solved == "yes")
+        yield Line(not case.without_result and said.solved == "yes", channel=said.channel)
 
 
 def solved_wide(case: Case, period: Period) -> Iterator[Line]:
     for said in _words(case, period):
-        yield Line(0 if case.without_result else {"yes": 1, "partly": 0.5}.get(said.solved, 0))
+        share = {"yes": 1, "partly": 0.5}.get(said.solved, 0)
+        yield Line(0 if case.without_result else share, channel=said.channel)
 
 
 def _rated_from(least: int) -> Callable[[Case, Period], Iterator[Line]]:
     def lines(case: Case, period: Period) -> Iterator[Line]:
         for said in _words(case, period):
             if said.level:
-                yield Line(said.level >= least)
+                yield Line(said.level >= least, channel=said.channel)
 
     return lines
 
@@ -151,11 +156,11 @@ CLOSED = ("本期经评题办结的题", "cases closed after evaluation")
 
 DEFINITIONS: tuple[Definition, ...] = (
     Definition("response", "响应率", "Response", ("先行联系按时且评价人未否认", "contacted in time, and the rater does not deny it"),
-               (V[0] + ";要求不联系的除外", V[1] + "; not where no contact was wanted"), response, better=True),
-    Definition("solved", "解决率", "Solved", ("评价为已解决", "rated solved"), V, solved, better=True),
-    Definition("solved_wide", "解决率(宽)", "Solved, partly as half", ("已解决计1,部分解决计0.5", "solved 1, partly ½"), V, solved_wide),
-    Definition("satisfied", "满意率", "Satisfied", ("评价为3至5级", "levels 3 to 5"), RATED, _rated_from(3), better=True),
-    Definition("satisfied_strict", "满意率(严)", "Satisfied, strictly", ("评价为4至5级", "levels 4 and 5"), RATED, _rated_from(4)),
+               (V[0] + ";要求不联系的除外", V[1] + "; not where no contact was wanted"), response, better=True, voiced=True),
+    Definition("solved", "解决率", "Solved", ("评价为已解决", "rated solved"), V, solved, better=True, voiced=True),
+    Definition("solved_wide", "解决率(宽)", "Solved, partly as half", ("已解决计1,部分解决计0.5", "solved 1, partly ½"), V, solved_wide, voiced=True),
+    Definition("satisfied", "满意率", "Satisfied", ("评价为3至5级", "levels 3 to 5"), RATED, _rated_from(3), better=True, voiced=True),
+    Definition("satisfied_strict", "满意率(严)", "Satisfied, strictly", ("评价为4至5级", "levels 4 and 5"), RATED, _rated_from(4), voiced=True),
     Definition("on_time", "按期办结率", "On time", ("在延期后的时限内反馈结果", "result by the due time, extensions included"), DUE, on_time, better=True),
     Definition("on_time_unextended", "按期办结率(不计延期)", "On time without extensions", ("在原时限内反馈结果", "result by the first due time"), DUE, on_time_unextended),
     Definition("signed", "签收及时率", "Signed in time", ("按时签收", "signed by the due time"), ("本期应签收的派单", "dispatches to be signed in the period"), signed, better=True),
@@ -166,7 +171,7 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition("extended", "延期率", "Extended", ("批准延期至少一次", "an extension was granted"), DUE, extended, alert="extended"),
     Definition("suspended", "挂账率", "Suspended", ("期末挂账", "suspended at the end"), ("期末在办和挂账的题", "at work or suspended at the end"), suspended, alert="suspended"),
     Definition("ordered", "督办按时答复率", "Orders answered in time", ("按时答复", "answered by the due time"), ("本期应答复的督办单", "orders whose answer was due in the period"), ordered, better=True),
-    Definition("remedied", "差评整改率", "Bad ratings remedied", ("最后一次评价为3级以上", "the last word is level 3 or better"), ("曾给1至2级的评价人", "voices that ever rated 1 or 2"), remedied, better=True),
+    Definition("remedied", "差评整改率", "Bad ratings remedied", ("最后一次评价为3级以上", "the last word is level 3 or better"), ("曾给1至2级的评价人", "voices that ever rated 1 or 2"), remedied, better=True, voiced=True),
     Definition("participation", "评价参与率", "Took part in rating", ("作出评价的人", "voices that rated"), ("受邀评价的人", "voices invited"), participation),
     Definition("repeated", "重复诉求率", "Repeated", ("并入他题或因已办结而不予受理", "merged into another, or refused as settled"), ("本期提出的题", "issues submitted in the period"), repeated),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -72,6 +73,8 @@ class Group(Struct, frozen=True):
     rates: dict[str, Rate]
     composite: Composite | None
     hours: Times
+    channels: dict[str, dict[str, Rate]] = {}
+    """The rates of what people said, apart by the way they said it: `token`, `callback`."""
 
 
 class Said(Struct, frozen=True):
@@ -131,6 +134,7 @@ class _Heap:
 
     def __init__(self) -> None:
         self.sums: defaultdict[str, _Sum] = defaultdict(_Sum)
+        self.channels: defaultdict[str, defaultdict[str, _Sum]] = defaultdict(partial(defaultdict, _Sum))
         self.hours: list[float] = []
         self.ids: set[str] = set()
         self.excluded = self.overdue_open = self.orders = self.without_result = 0
@@ -147,16 +151,19 @@ def compute(
     limits: Limits,
     leaders: Sequence[Leader] = (),
     tiers: Mapping[str, str] | None = None,
+    above: Mapping[str, Sequence[str]] | None = None,
 ) -> Figures:
-    """`leaders` are all who hold that role; `tiers` says of a unit which units are like it."""
+    """`leaders` are all who hold that role; `tiers` says of a group which groups are like it; `above` of a grid which
+    places it lies in: their rows hold its cases as well."""
     levels = {leader.id: leader.level for leader in leaders}
-    key_of = _keys(by, levels)
+    keys_of = _keys(by, levels, above or {})
     heaps: defaultdict[str, _Heap] = defaultdict(_Heap)
     whole, holding = _Heap(), set[str]()
     for case in cases:
         holding.add(case.leader)
         _count(case, period, whole, lambda _unit: whole)
-        _count(case, period, heaps[key_of(case)], _home(case, by, heaps, key_of))
+        for key in keys_of(case):
+            _count(case, period, heaps[key], _home(key, by, heaps))
     _claims(leaders, holding, by, heaps, whole)
     groups = [_group(key, (tiers or {}).get(key, ""), heap, limits) for key, heap in sorted(heaps.items()) if heap.told]
     said = [Said(d.key, d.zh, d.en, d.numerator, d.denominator) for d in DEFINITIONS] + [CLAIMED]
@@ -167,16 +174,19 @@ def compute(
     )  # fmt: skip
 
 
-def _keys(by: str, levels: Mapping[str, str]) -> Callable[[Case], str]:
+def _keys(
+    by: str, levels: Mapping[str, str], above: Mapping[str, Sequence[str]]
+) -> Callable[[Case], Iterable[str]]:  # fmt: skip
     if by not in BY:
         raise ValueError(f"figures are by one of {', '.join(BY)}")
     if by == "level":
-        return lambda case: levels.get(case.leader, "")
-    return lambda case: str(getattr(case, by))
+        return lambda case: (levels.get(case.leader, ""),)
+    if by == "grid":
+        return lambda case: (case.grid, *above.get(case.grid, ()))
+    return lambda case: (str(getattr(case, by)),)
 
 
-def _home(case: Case, by: str, heaps: Mapping[str, _Heap], key_of: Callable[[Case], str]) -> Callable[[str], _Heap]:
-    own = key_of(case)
+def _home(own: str, by: str, heaps: Mapping[str, _Heap]) -> Callable[[str], _Heap]:
     return lambda unit: heaps[unit if by == "unit" and unit else own]
 
 
@@ -186,6 +196,8 @@ def _count(case: Case, period: Period, own: _Heap, home: Callable[[str], _Heap])
         for line in definition.lines(case, period):
             heap = home(line.unit)
             heap.sums[definition.key].add(line.hits, line.of, excluded=excluded)
+            if definition.voiced and line.channel:
+                heap.channels[line.channel][definition.key].add(line.hits, line.of, excluded=excluded)
             _note(case, heap)
     for order in case.orders:
         home(order.unit).orders += period.holds(order.began)
@@ -219,9 +231,13 @@ def _group(key: str, tier: str, heap: _Heap, limits: Limits) -> Group:
     rates = {name: _rate(heap.sums[name], definition, limits) for name, definition in names.items()}
     cases = len(heap.ids)
     alert = cases > 0 and heap.excluded > limits.excluded_alert * cases
+    channels = {
+        channel: {name: _rate(sums, names[name], limits) for name, sums in sorted(by_key.items())}
+        for channel, by_key in sorted(heap.channels.items())
+    }
     return Group(
         key, tier, cases, heap.excluded, alert, heap.overdue_open, heap.orders, heap.without_result, rates,
-        _composite(rates, limits), times(heap.hours),
+        _composite(rates, limits), times(heap.hours), channels,
     )  # fmt: skip
 
 

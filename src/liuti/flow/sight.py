@@ -91,6 +91,13 @@ def is_staff(actor: Actor, issue: Issue) -> bool:
     return not actor.roles.isdisjoint(READERS | UNIT_ROLES) and not actor.voice
 
 
+def handles(actor: Actor, issue: Issue) -> bool:
+    """Whether the actor is of a unit that works or worked on it: to such a unit ratings are anonymous, also where the
+    actor sees the issue by another role. They read the round's sum, never who said what, when, or in which words."""
+    units = {issue.lead_unit, *(a.unit for a in issue.assignments)} - {""}
+    return bool(actor.unit) and actor.unit in units
+
+
 def hides_identity(actor: Actor, issue: Issue) -> bool:
     """Units never learn who is behind a tip-off or a hidden-identity case, nor does anyone not named for tip-offs."""
     if issue.kind is Kind.TIP_OFF:
@@ -257,6 +264,8 @@ def entry_seen(actor: Actor, issue: Issue, entry: Mapping[str, Any], names: Mapp
     # To the public a granted request is the move itself; asking for it was a matter inside the house.
     move = entry["facts"].get("of", entry["move"]) if entry["move"] == "grant" else entry["move"]
     if not staff and (move not in PUBLIC_MOVES or entry["awaits"]):
+        return None
+    if move == "rate" and handles(actor, issue):
         return None
     line: dict[str, Any] = {
         "version": entry["version"], "move": entry["move"] if staff else move, "at": entry["at"], "role": entry["role"],

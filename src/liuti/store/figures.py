@@ -112,23 +112,29 @@ class Frame(NamedTuple):
     world: World
     limits: Limits
     leaders: list[Leader]
-    tiers: dict[str, str]
+    tiers: dict[str, dict[str, str]]
+    """Which units, and which grids, are like each other: those of one kind, of one level."""
     names: dict[str, dict[str, str]]
+    above: dict[str, tuple[str, ...]]
+    """The places a grid lies in, from the district down."""
 
 
 def frame(conn: Connection, period: Period, world: World) -> Frame:
     """The rules, the limits and the leaders of the period's end; the names of today."""
     then = World(_policy_of(conn, period, world.policy), world.calendar)
     found = conn.execute(select(units.c.id, units.c.kind, units.c.name)).all()
+    places = conn.execute(select(grids.c.id, grids.c.name, grids.c.level, grids.c.path)).all()
     leaders, posts = _leaders(conn, period)
     names = {
         "unit": {row.id: row.name for row in found},
         "category": {key: category.zh for key, category in then.policy.categories.items()},
-        "grid": {row.id: row.name for row in conn.execute(select(grids.c.id, grids.c.name))},
+        "grid": {row.id: row.name for row in places},
         "leader": posts,
         "level": LEVELS,
     }
-    return Frame(then, limits_of(then), leaders, {row.id: row.kind for row in found}, names)
+    tiers = {"unit": {row.id: row.kind for row in found}, "grid": {row.id: row.level for row in places}}
+    above = {row.id: tuple(row.path.strip("/").split("/")[:-1]) for row in places}
+    return Frame(then, limits_of(then), leaders, tiers, names, above)
 
 
 def _policy_of(conn: Connection, period: Period, today: Policy) -> Policy:
