@@ -146,10 +146,11 @@ class Files(Section):
 
 
 class Draw(Section):
-    """How many of the results that pass by themselves are drawn for an inspector."""
+    """How many of the results that pass by themselves are drawn for an inspector, and of what inspectors pass for a team."""
 
     share: Share
     seed: Word
+    second: Share = 0.1
 
 
 class Ladder(Section):

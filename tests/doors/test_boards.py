@@ -26,7 +26,7 @@ __all__ = ["town"]
 town = conftest.town
 BACK = {"basis": "市政设施管理条例第5条", "reason": "该处由园林养护。", "unit": "parks"}
 WHY = "会议逐件核对后一致认为此题应当调整位次,理由已当面说明并记入会议纪要。"
-NAMES = ("overdue", "requests", "verification", "callbacks", "outliers", "orders")
+NAMES = ("overdue", "requests", "verification", "callbacks", "outliers", "orders", "strike_offs", "rechecks")
 
 
 @pytest.fixture
@@ -91,6 +91,8 @@ async def channels(town: Town, issue: str) -> list[str]:
 READERS = {
     "overdue": {"inspector", "team", "principal", "auditadmin", "leader1", "officer_roads", "head_roads"},
     "orders": {"inspector", "team", "principal", "auditadmin", "leader1", "officer_roads", "head_roads"},
+    "strike_offs": {"inspector", "team", "principal", "auditadmin", "leader1", "officer_roads", "head_roads"},
+    "rechecks": {"inspector", "team", "principal", "auditadmin"},
     "verification": {"inspector", "team"},
     "callbacks": {"caller"},
     "outliers": {"team", "auditadmin"},
@@ -124,7 +126,7 @@ MADE_UP = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("board", ["overdue", "requests", "verification", "orders"])
+@pytest.mark.parametrize("board", ["overdue", "requests", "verification", "orders", "strike_offs", "rechecks"])
 async def test_a_cursor_of_somebody_elses_is_refused(watched: Town, board: str) -> None:
     for cursor in MADE_UP:
         given = {"cursor": cursor}

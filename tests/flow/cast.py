@@ -17,7 +17,7 @@ from liuti.calendars import notices
 from liuti.flow.calendar import Calendar
 from liuti.flow.clocks import World, struck
 from liuti.flow.issue import Issue, Timer
-from liuti.flow.kernel import ANYONE, CLOCK, Actor, Decision, Facts, Form, Guard, Refused, Unit
+from liuti.flow.kernel import ANYONE, CLOCK, Actor, Decision, Facts, Form, Guard, Passed, Refused, Unit
 from liuti.flow.machine import Flow
 from liuti.flow.table import FLOW
 from liuti.flow.words import ENDS, Clock, Lane, Role, Step
@@ -197,8 +197,18 @@ class Story:
             lead=self.lead,
             rater=rater if rater in self.invited else "",
             rated=(rater, issue.verdict.round) in self.rated,
+            passed=self._passed(),
         )
         return Facts(**(known | dict(self.facts)))
+
+    def _passed(self) -> Passed | None:
+        """As the ledger would have it."""
+        said = [d for d in self.trail if d.move in ("pass_check", "recheck") and not d.awaits]
+        passes = [d for d in said if d.move == "pass_check"]
+        if not passes:
+            return None
+        last = passes[-1]
+        return Passed(last.issue.version, last.actor.id, last.role, "5" * 64, said[-1].move == "recheck")
 
     def _write(self, decision: Decision) -> None:
         if decision.issue.verdict.round != self.issue.verdict.round:
@@ -264,6 +274,7 @@ def good(story: Story, move: str) -> Doc:
         "submit_result": lambda: {"word": "solved", "reply": "夜间已停工。", "evidence": "检查记录", "told": True},
         "fail_check": lambda: {"defects": ["仍在施工"]},
         "pass_check": lambda: {"method": "on_site", "note": "现场安静。"},
+        "recheck": lambda: {"agrees": True, "method": "on_site", "note": "复核属实。"},
         "rate": lambda: {"level": 5, "contacted": True, "solved": "yes"},
         "appeal": lambda: {"reason": "与现场不符。"},
         "reopen": lambda: {"ground": "new_fact", "reason": "又开始施工。"},

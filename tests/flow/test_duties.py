@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from liuti.flow import evaluate, parts, select, sight, supervise
-from liuti.flow.kernel import Actor, Facts, Guard, Refused, Standing
+from liuti.flow.kernel import Actor, Facts, Guard, Passed, Refused, Standing
 from liuti.flow.table import FLOW
 from liuti.flow.words import ADMINS, Kind, Lane, Role, Step
 from tests.flow.cast import (
@@ -69,6 +69,20 @@ def asked(step: Step, who: str, move: str, form: Doc | None = None) -> Callable[
 def planned_by(person: str) -> Callable[[], Story]:
     """That person approved the plan and handed the issue over since."""
     return lambda: tampered(at(Step.SUPERVISE), plan_by=person)
+
+
+def evaluated_of(planner: str) -> Callable[[], Story]:
+    """That person approved the plan and handed the issue over since; it is being rated."""
+    return lambda: tampered(at(Step.EVALUATE), plan_by=planner)
+
+
+def passed_by(person: str) -> Callable[[], Story]:
+    def story() -> Story:
+        made = at(Step.EVALUATE)
+        made.facts = {"passed": Passed(made.issue.version, person, Role.INSPECTOR, "5" * 64)}
+        return made
+
+    return story
 
 
 def scored_by(person: str) -> Callable[[], Story]:
@@ -145,6 +159,11 @@ DUTIES = (
     Duty(2, NOT_ITS_LEADER, "fail_check", planned_by("leader_2"), ITS_LEADER_INSPECTS, "inspector"),
     Duty(3, PLANNER, "pass_check", planned_by("inspector"), "inspector", "inspector_2"),
     Duty(3, PLANNER, "fail_check", planned_by("inspector"), "inspector", "inspector_2"),
+    Duty(1, OUTSIDE, "recheck", standing(Step.EVALUATE), TEAM_OF_LEAD, "team"),
+    Duty(1, FORMER, "recheck", standing(Step.EVALUATE), TEAM_ONCE_OF_LEAD, "team"),
+    Duty(2, NOT_ITS_LEADER, "recheck", evaluated_of("leader_2"), staff("its_leader", Role.LEADER, Role.TEAM), "team"),
+    Duty(3, PLANNER, "recheck", evaluated_of("team"), "team", "team_2"),
+    Duty(3, supervise.did_not_pass_it, "recheck", passed_by("inspector_2"), staff("inspector_2", Role.INSPECTOR, Role.TEAM), "team"),
     Duty(4, select.did_not_run_the_score, "vote", scored_by("panel"), "panel", "panel_1"),
     Duty(5, select.distinct_gatekeepers, "sign_gate", first_gate_signed, SECOND_GATE_SAME_PERSON, "gate_2"),
     Duty(5, select.holds_a_gate, "sign_gate", standing(Step.SELECT), staff("gate_9", Role.GATE, post="司机"), "gate"),

@@ -224,6 +224,11 @@ def _reopen(step: Step) -> Iterator[Try]:
         yield _form(story, "reopen", ground="same_matter", issue="i-9")
 
 
+def _recheck(step: Step) -> Iterator[Try]:
+    story = at(Step.EVALUATE)
+    yield Try(story.wait(days=16) if step is Step.CLOSED else story)
+
+
 def _urge(step: Step) -> Iterator[Try]:
     story = _ordered(step)
     story.until(story.timer(Clock.ORDER).due, strike=False)
@@ -371,7 +376,7 @@ READY: dict[str, Callable[[Step], Iterator[Try]]] = {
     "withdraw": _withdraw, "lapse": _lapse, "reject": _reject, "merge": _merge, "unmerge": _unmerge, "publish": _publish,
     "designate": _designate, "handover": _handover, "approve_plan": _approve_plan, "submit_result": _submit_result,
     "resume": _resume, "pass_check": _pass_check, "rate": _rate, "redo": _redo, "escalate": _escalate, "close": _close,
-    "appeal": _appeal, "reopen": _reopen, "urge": _urge, "respond": _respond, "settle": _settle,
+    "appeal": _appeal, "reopen": _reopen, "recheck": _recheck, "urge": _urge, "respond": _respond, "settle": _settle,
     "reclassify": _reclassify, "warn": _warn, "overdue": _overdue, "grant": _grant, "recompute": _recompute, "deny": _grant,
 }  # fmt: skip
 

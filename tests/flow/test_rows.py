@@ -1,4 +1,4 @@
-"""Every row 1 to 54: one act that is accepted, and for each of its conditions one that is refused for just that reason."""
+"""Every row 1 to 55: one act that is accepted, and for each of its conditions one that is refused for just that reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace as altered
 
-from liuti.flow.kernel import Actor, Refused, Standing
+from liuti.flow.kernel import Actor, Passed, Refused, Standing
 from liuti.flow.table import FLOW
 from liuti.flow.words import ENDS, Clock, Kind, Lane, Role, Step
 from tests.flow.cast import (
@@ -521,6 +521,17 @@ ROWS = (
     )),
     Row("exclude", here(Step.EVALUATE), "officer_lead", Step.EVALUATE, grants=("inspector",), bad=(
         Bad("not_excluded_yet", ready=having(excluded="repeat")), Bad("exclusion_is_coded", {"code": "unkind"}),
+    )),
+    Row("recheck", here(Step.EVALUATE), "team", Step.EVALUATE, (
+        Bad("an_inspector_passed_it", facts={"passed": None}),
+        Bad("an_inspector_passed_it", facts={"passed": Passed(9, "clock", "clock", "5" * 64)}),
+        Bad("outside_handling_units", who=staff("team_3", Role.TEAM, unit=LEAD)),
+        Bad("not_former_unit", who=staff("team_4", Role.TEAM, former_units=frozenset({LEAD}))),
+        Bad("not_its_leader", who=staff("its_leader", Role.LEADER, Role.TEAM), ready=having(plan_by="leader_2")),
+        Bad("did_not_approve_the_plan", who="team", ready=having(plan_by="team")),
+        Bad("did_not_pass_it", who=staff("inspector_2", Role.INSPECTOR, Role.TEAM)),
+        Bad("not_rechecked_yet", ready=first("team_2", "recheck")), Bad("bad_form", {"note": ""}), Bad("not_yours", who="inspector"),
+        Bad("wrong_step", story=here(Step.SUPERVISE)),
     )),
     Row("warn", warning_due, "clock", Step.SELECT, (Bad("warning_is_due", ready=a_little_earlier),), form={"clock": "select"}),
     Row("overdue", select_due, "clock", Step.SELECT, (

@@ -124,6 +124,7 @@ class Need(StrEnum):
     TODAY = "today"
     RATED = "rated"
     STANDING = "standing"
+    PASSED = "passed"
 
 
 class Unit(Struct, frozen=True):
@@ -153,6 +154,17 @@ class Standing(Struct, frozen=True):
     closed: bool = False
 
 
+class Passed(Struct, frozen=True):
+    """The check that opened the running round of ratings, as the ledger has it."""
+
+    version: int
+    by: str
+    role: str
+    seal: str
+    """Of its entry: nobody knew it before, and it never changes, so it is what the second look is drawn by."""
+    rechecked: bool = False
+
+
 class Facts(Struct):
     """What the guards may know beyond the issue, fetched under the same lock."""
 
@@ -173,6 +185,7 @@ class Facts(Struct):
     """The voice a rating is for, when it belongs to the issue and was invited."""
     rated: bool = False
     standing: Standing | None = None
+    passed: Passed | None = None
     round: str = ""
     """The scoring round that is open."""
     in_round: bool = False

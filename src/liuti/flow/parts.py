@@ -14,6 +14,7 @@ from liuti.flow import clocks
 from liuti.flow.issue import Ask, Assignment, Verdict
 from liuti.flow.kernel import Case, Fault, Form, Signer, duty, rule
 from liuti.flow.words import Clock, Kind, Lane, Role
+from liuti.policy_sections import Draw
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=8000)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]
@@ -243,8 +244,17 @@ def passes_by_clock(case: Case) -> bool:
     )
 
 
+def by_lot(seed: str, subject: str, share: float) -> bool:
+    """The same for everyone who recomputes it: a share of all subjects, by a seed on record."""
+    return int.from_bytes(sha256(f"{seed}:{subject}".encode()).digest()[:8]) < share * 2**64
+
+
 def drawn(case: Case) -> bool:
-    """The same for everyone who recomputes it: a share of the issues by their id and the policy's seed."""
-    rule_of_draw = case.world.policy.draw
-    number = int.from_bytes(sha256(f"{rule_of_draw.seed}:{case.issue.id}".encode()).digest()[:8])
-    return number < rule_of_draw.share * 2**64
+    """Whether an inspector looks at what the clock would pass: by the issue's id and the policy's seed."""
+    draw = case.world.policy.draw
+    return by_lot(draw.seed, case.issue.id, draw.share)
+
+
+def drawn_again(draw: Draw, seal: str) -> bool:
+    """Whether a team looks at what an inspector passed: by the seal of that entry, so that the inspector could not know."""
+    return by_lot(f"{draw.seed}:second", seal, draw.second)

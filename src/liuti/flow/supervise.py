@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from liuti.flow import clocks
-from liuti.flow.kernel import Case, Fault, Form, Move, duty, rule
+from liuti.flow.kernel import Case, Fault, Form, Move, Need, Next, again, duty, rule
 from liuti.flow.parts import (
     CALLERS,
+    INSPECTORS,
     LEAD_UNIT,
     LEADER,
     VOICES,
     Text,
+    drawn_again,
     invite,
+    not_former_unit,
     not_its_leader,
     outside_handling_units,
     passes_by_clock,
@@ -92,6 +96,54 @@ def pass_check(case: Case) -> None:
     invite(case)
 
 
+# -- the second look -----------------------------------------------------------------------------------------------
+
+
+class Second(Form):
+    """复核: what a team found where an inspector had passed it."""
+
+    words: ClassVar[tuple[str, ...]] = ("note",)
+    example: ClassVar[dict[str, Any]] = {"agrees": True, "method": "on_site", "note": "复核现场,路灯均亮。"}
+    agrees: bool
+    method: Literal["on_site", "documents", "phone"]
+    note: Text
+
+
+@duty
+def did_not_pass_it(case: Case) -> bool:
+    """核查通过的人不得复核自己的核查。
+    Who passed the check does not double-check it."""
+    return case.facts.passed is None or case.facts.passed.by != case.actor.id
+
+
+@again
+def not_rechecked_yet(case: Case) -> bool:
+    """此次核查已经复核过。
+    This check was double-checked already."""
+    return case.facts.passed is None or not case.facts.passed.rechecked
+
+
+@rule
+def an_inspector_passed_it(case: Case) -> bool:
+    """只复核督查员核查通过的题。
+    Only what an inspector passed is double-checked."""
+    return case.facts.passed is not None and case.facts.passed.role == Role.INSPECTOR
+
+
+def recheck(case: Case) -> None:
+    """On record either way. Where the team disagrees, what was closed is reopened while it may be (row 44); what is
+    still being rated goes on, and the inspectors hear of it."""
+    issue, form, passed = case.issue, case.form, case.facts.passed
+    assert passed is not None
+    case.noted |= {"passed": passed.version, "drawn": drawn_again(case.world.policy.draw, passed.seal)}
+    if form.agrees:
+        return
+    case.tell("recheck.disagreed", "role:inspector", "person:" + issue.leader)
+    days = timedelta(days=case.world.policy.limits.reopen_days)
+    if issue.step is Step.CLOSED and issue.ended is not None and case.now <= issue.ended + days:
+        case.then.append(Next("reopen", {"ground": "new_fact", "reason": form.note}, case.actor))
+
+
 MOVES = (
     Move(
         37, "fail_check", "核查退回", "fail the check", (Step.SUPERVISE,), (Role.INSPECTOR,), (Step.SOLVE,), Defects,
@@ -103,5 +155,11 @@ MOVES = (
         duties=(outside_handling_units, not_its_leader, did_not_approve_the_plan),
         guards=(clock_passes_only_low_risk, works_are_seen_on_site), does=pass_check, tells=(LEAD_UNIT, LEADER, CALLERS),
         starts=(Clock.EVALUATE, Clock.CALLBACK),
+    ),
+    Move(
+        55, "recheck", "复核", "double-check", (Step.EVALUATE, Step.CLOSED), (Role.TEAM,), (), Second,
+        duties=(outside_handling_units, not_former_unit, not_its_leader, did_not_approve_the_plan, did_not_pass_it),
+        agains=(not_rechecked_yet,), guards=(an_inspector_passed_it,), needs=(Need.PASSED,), does=recheck,
+        tells=(INSPECTORS,),
     ),
 )  # fmt: skip

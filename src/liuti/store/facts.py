@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select
 
 from liuti.flow.issue import Issue
-from liuti.flow.kernel import Actor, Facts, Form, Need, Unit
+from liuti.flow.kernel import Actor, Facts, Form, Need, Passed, Unit
 from liuti.flow.words import Clock, Role
 from liuti.store import rounds
 from liuti.store.people import PERSON, as_actor
-from liuti.store.tables import issues, people, ratings, units, voices
+from liuti.store.tables import entries, issues, people, ratings, units, voices
 from liuti.store.vault import KeyRing
 
 
@@ -65,6 +65,16 @@ _RATED = select(ratings.c.level).where(
     ratings.c.issue_id == bindparam("issue"),
     ratings.c.voice_id == bindparam("voice"),
     ratings.c.round == bindparam("round"),
+)
+
+
+_CHECKED = (
+    select(entries.c.version, entries.c.move, entries.c.actor, entries.c.role, entries.c.seal)
+    .where(
+        entries.c.issue_id == bindparam("issue"), entries.c.move.in_(("pass_check", "recheck", "explain", "terminate"))
+    )
+    .order_by(entries.c.version.desc())
+    .limit(2)
 )
 
 
@@ -170,6 +180,14 @@ def _standing(wanted: Wanted, facts: Facts) -> None:
         facts.in_round = rounds.has_place(wanted.conn, facts.standing.round, other)
 
 
+def _passed(wanted: Wanted, facts: Facts) -> None:
+    """The latest check that was passed, and whether it was looked at again; nothing where it ended without a result."""
+    rows = wanted.conn.execute(_CHECKED, {"issue": wanted.issue.id}).all()
+    again = bool(rows) and rows[0].move == "recheck"
+    if (row := next(iter(rows[again:]), None)) is not None and row.move == "pass_check":
+        facts.passed = Passed(row.version, row.actor, row.role, row.seal, again)
+
+
 _FETCH: dict[Need, Callable[[Wanted, Facts], None]] = {
     Need.CLAIMS: _claims,
     Need.NEXT_VOICE: _next_voice,
@@ -180,4 +198,5 @@ _FETCH: dict[Need, Callable[[Wanted, Facts], None]] = {
     Need.TODAY: _today,
     Need.RATED: _rated,
     Need.STANDING: _standing,
+    Need.PASSED: _passed,
 }

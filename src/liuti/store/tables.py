@@ -165,10 +165,12 @@ _ACTS = text(
     "'reject', 'reserve', 'send_back', 'sign', 'submit_result', 'terminate')"
 )
 _AWAITS = text("awaits <> ''")
+_PASSED = text("move = 'pass_check'")
 _IN_TIME = (entries.c.at, entries.c.issue_id, entries.c.version)
 Index("ix_entries_at", *_IN_TIME)
 Index("ix_entries_awaits", *_IN_TIME, postgresql_where=_AWAITS, sqlite_where=_AWAITS)
 Index("ix_entries_orders", *_IN_TIME, postgresql_where=_OF_ORDERS, sqlite_where=_OF_ORDERS)
+Index("ix_entries_passed", *_IN_TIME, postgresql_where=_PASSED, sqlite_where=_PASSED)
 Index("ix_entries_acts", entries.c.move, entries.c.at, postgresql_where=_ACTS, sqlite_where=_ACTS)
 
 letters = Table(

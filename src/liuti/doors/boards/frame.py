@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from fastapi import Query
 
@@ -27,6 +28,32 @@ def admit(actor: Actor, *roles: Role) -> None:
         raise sight.blind()
     if actor.roles.isdisjoint(roles):
         raise not_yours(roles)
+
+
+class Days(NamedTuple):
+    """A period of days in local time, both included, and the moments it begins and ends at."""
+
+    first: date
+    last: date
+    begins: datetime
+    ends: datetime
+
+
+LONGEST = timedelta(days=366)
+YEARS = (2000, 2999)
+
+
+def period(since: date | None, until: date | None, now: datetime, world: World) -> Days:
+    """The last 30 days unless said otherwise. Refused 422 for one that runs backwards, or longer than a year."""
+    zone = ZoneInfo(world.policy.hours.zone)
+    last = until or now.astimezone(zone).date()
+    # Beyond these years there is nothing to count, and no day before or after to count to.
+    first = since or (last - timedelta(days=29) if last.year > YEARS[0] else last)
+    if not timedelta() <= last - first < LONGEST or not (YEARS[0] <= first.year <= last.year <= YEARS[1]):
+        zh, en = "期间须从早到晚,不超过366天。", "A period runs from early to late, 366 days at most."
+        raise Refused("bad_period", 422, zh, en, "since")
+    begins = datetime.combine(first, time(), zone).astimezone(UTC)
+    return Days(first, last, begins, datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC))
 
 
 def clock_of(timer: Timer, now: datetime) -> dict[str, Any]:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from fastapi import Request, Response
 
 from liuti.doors.api import answer
-from liuti.doors.boards.frame import admit
+from liuti.doors.boards.frame import admit, period
 from liuti.doors.deps import office, who
-from liuti.flow.kernel import Refused
 from liuti.flow.words import Role
 from liuti.store import boards
 from liuti.store.boards import Tally
 
-LONGEST = timedelta(days=366)
-YEARS = (2000, 2999)
 LOOKS_ON = (Role.TEAM, Role.AUDITADMIN)
 
 
@@ -28,18 +24,10 @@ async def outliers(request: Request, since: date | None = None, until: date | No
     `of` is what a figure is measured against, `times` how often the share is the whole district's."""
     here, actor = office(request), await who(request)
     admit(actor, *LOOKS_ON)
-    zone = ZoneInfo(here.desk.world().policy.hours.zone)
-    last = until or here.now().astimezone(zone).date()
-    # Beyond these years there is nothing to count, and no day before or after to count to.
-    first = since or (last - timedelta(days=29) if last.year > YEARS[0] else last)
-    if not timedelta() <= last - first < LONGEST or not (YEARS[0] <= first.year <= last.year <= YEARS[1]):
-        zh, en = "期间须从早到晚,不超过366天。", "A period runs from early to late, 366 days at most."
-        raise Refused("bad_period", 422, zh, en, "since")
-    begins = datetime.combine(first, time(), zone).astimezone(UTC)
-    ends = datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
-    found = await here.engine.read(partial(boards.outliers, since=begins, until=ends))
+    asked = period(since, until, here.now(), here.desk.world())
+    found = await here.engine.read(partial(boards.outliers, since=asked.begins, until=asked.ends))
     return answer({
-        "since": first, "until": last, "whole": found.whole,
+        "since": asked.first, "until": asked.last, "whole": found.whole,
         "by_officer": _ranked(found.by_officer, found.measures["officer"]),
         "by_unit": _ranked(found.by_unit, found.measures["unit"]),
     })  # fmt: skip
