@@ -1,4 +1,4 @@
-"""Where the strike-off ledger and the second looks find what was passed among all entries."""
+"""Where the strike-off ledger and the second looks find what was passed; alerts of rates that passed their limit."""
 
 from __future__ import annotations
 
@@ -10,9 +10,26 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
+MOMENT = sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")
 PASSED = sa.text("move = 'pass_check'")
 
 
 def upgrade() -> None:
     columns = ["at", "issue_id", "version"]
     op.create_index("ix_entries_passed", "entries", columns, postgresql_where=PASSED, sqlite_where=PASSED)
+    op.create_index("ix_measures_issue", "measures", ["issue_id"])
+    op.create_table(
+        "alerts",
+        sa.Column("id", sa.String(64), nullable=False),
+        sa.Column("period", sa.String(10), nullable=False),
+        sa.Column("kind", sa.String(12), nullable=False),
+        sa.Column("about", sa.String(80), nullable=False),
+        sa.Column("hits", sa.Float(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("most", sa.Float(), nullable=False),
+        sa.Column("issue_id", sa.String(64), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_alerts"),
+        sa.ForeignKeyConstraint(["issue_id"], ["issues.id"], name="fk_alerts_issue_id"),
+        sa.UniqueConstraint("period", "kind", "about", name="uq_alerts_period_kind_about"),
+    )

@@ -27,6 +27,7 @@ from liuti.policy_sections import (
     Ladder,
     Limits,
     Named,
+    PhoneCodes,
     PrivacyNotice,
     Rates,
     Retention,
@@ -76,6 +77,7 @@ class Policy(Section):
     clocks: Clocks
     same_day: SameDay
     limits: Limits
+    phone_codes: PhoneCodes = PhoneCodes()
     files: Files
     draw: Draw
     ladder: Ladder

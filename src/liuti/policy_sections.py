@@ -138,6 +138,17 @@ class Limits(Section):
         return self
 
 
+class PhoneCodes(Section):
+    """Codes by SMS that prove a phone: how many in 24 hours to one phone, and at the wish of one network address; the
+    seconds between two, the minutes one is valid, and how many tries it takes."""
+
+    per_phone: Count = 10
+    per_place: Count = 30
+    again_seconds: Count = 60
+    valid_minutes: Count = 10
+    tries: Count = 5
+
+
 class Files(Section):
     max_bytes: Count
     max_per_issue: Count

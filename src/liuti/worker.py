@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from liuti.alarms import Watching
 from liuti.flow.amended import Amended
 from liuti.flow.kernel import CLOCK, Refused
 from liuti.flow.table import FLOW
@@ -333,9 +334,9 @@ async def run_worker(settings: Settings, stop: asyncio.Event, now: Callable[[], 
         await worlds.refresh(engine)
         desk = Desk(engine, FLOW, worlds, settings.ring(), now, settings.seal)
         post = post_of(settings, engine, desk.ring, now, lambda: desk.world().calendar.zone)
-        arranging = Arranging(engine, desk.world)
+        arranging, watching = Arranging(engine, desk.world), Watching(engine, desk.world)
         forget: Chore = (lambda at: engine.write(partial(codes.forget, now=at)), 3600.0)
-        chores = ((arranging.arrive, 2.0), (arranging.at_night, 300.0), forget)
+        chores = ((arranging.arrive, 2.0), (arranging.at_night, 300.0), (watching.at_night, 300.0), forget)
         await Worker(desk, post, now, base_url=settings.base_url, worlds=worlds, chores=chores).run(stop)
     finally:
         if post is not None:

@@ -26,7 +26,7 @@ __all__ = ["town"]
 town = conftest.town
 BACK = {"basis": "市政设施管理条例第5条", "reason": "该处由园林养护。", "unit": "parks"}
 WHY = "会议逐件核对后一致认为此题应当调整位次,理由已当面说明并记入会议纪要。"
-NAMES = ("overdue", "requests", "verification", "callbacks", "outliers", "orders", "strike_offs", "rechecks")
+NAMES = ("overdue", "requests", "verification", "callbacks", "outliers", "orders", "strike_offs", "rechecks", "alerts")
 
 
 @pytest.fixture
@@ -93,6 +93,7 @@ READERS = {
     "orders": {"inspector", "team", "principal", "auditadmin", "leader1", "officer_roads", "head_roads"},
     "strike_offs": {"inspector", "team", "principal", "auditadmin", "leader1", "officer_roads", "head_roads"},
     "rechecks": {"inspector", "team", "principal", "auditadmin"},
+    "alerts": {"inspector", "team", "principal", "auditadmin"},
     "verification": {"inspector", "team"},
     "callbacks": {"caller"},
     "outliers": {"team", "auditadmin"},

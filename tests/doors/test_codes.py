@@ -12,6 +12,7 @@ from msgspec import json
 from structlog.testing import capture_logs
 
 from liuti.doors import codes as door
+from liuti.flow.clocks import World
 from liuti.senders import NotSent
 from liuti.sms import Short
 from tests.doors.conftest import town
@@ -134,3 +135,27 @@ async def test_a_gateway_that_fails_is_said_and_the_minute_counts_all_the_same(t
     assert (await post(town, "code", issue))[0] == 429
     town.clock.now += timedelta(seconds=60)
     assert (await post(town, "code", issue))[0] == 202
+
+
+async def test_how_many_codes_go_out_and_how_long_one_is_good_is_the_policys_to_say(town: Town, phone: Phone) -> None:
+    world = town.office.desk.world()
+    rule = world.policy.phone_codes.model_copy(
+        update={"per_phone": 2, "again_seconds": 5, "valid_minutes": 1, "tries": 2}
+    )
+    changed = World(world.policy.model_copy(update={"phone_codes": rule}), world.calendar)
+    town.office.desk.world = lambda: changed
+    issue = await town.submit(contact={"phone": "13812341234"})
+    assert (await post(town, "code", issue))[1] == {"sent": True, "again_in": 5, "valid_for": 60}
+    town.clock.now += timedelta(seconds=5)
+    await post(town, "code", issue)
+    wrong = "000000" if phone.code != "000000" else "000001"
+    assert [(await post(town, "proof", issue, {"code": wrong}))[1]["code"] for _ in range(2)] == [
+        "wrong_code",
+        "no_code",
+    ]
+    town.clock.now += timedelta(seconds=5)
+    assert (await post(town, "code", issue))[1]["code"] == "too_many_codes"
+    town.clock.now += timedelta(days=1)
+    await post(town, "code", issue)
+    town.clock.now += timedelta(seconds=61)
+    assert (await post(town, "proof", issue, {"code": phone.code}))[1]["code"] == "no_code"

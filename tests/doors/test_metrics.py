@@ -22,6 +22,7 @@ from liuti.doors.metrics import BUCKETS, Times
 from liuti.flow.words import Step
 from liuti.settings import Settings, new_key
 from liuti.store import gauges
+from liuti.store.pool import Pool
 from liuti.store.tables import issues, letters
 from tests.doors.town import Clockwork, Town, at
 
@@ -278,7 +279,7 @@ async def test_a_request_falls_into_the_bucket_of_its_time() -> None:
     times = Times()
     for seconds in (0.001, 0.0025, 0.0026, 3.0, 11.0):
         times.add("GET", 'a"b\\c\nd', 200, seconds)
-    said = "".join(metrics.process(times, gauges.Pool(1, 0, 0), 0))
+    said = "".join(metrics.process(times, Pool(1, 0, 0), 0))
     family = parse(said)["liuti_request_seconds"]
     assert {dict(labels)["route"] for _, labels in family.samples} == {'a\\"b\\\\c\\nd'}
     assert _buckets(family) == {"0.0025": 2, "0.005": 3, "2.5": 3, "10.0": 4, "+Inf": 5} | {
@@ -302,7 +303,7 @@ async def test_the_process_tells_its_connections_processor_and_memory(town: Town
 
 async def test_connections_in_use_and_work_that_waits_are_told_apart(town: Town) -> None:
     engine = town.office.engine
-    most = gauges.pool(engine).most
+    most = engine.pool().most
     sleep = "SELECT pg_sleep(0.5)" if engine.dialect == "postgresql" else None
 
     def slow(conn: Connection) -> None:
@@ -316,11 +317,11 @@ async def test_connections_in_use_and_work_that_waits_are_told_apart(town: Town)
 
     busy = [asyncio.create_task(engine.read(slow)) for _ in range(most + 2)]
     await asyncio.sleep(0.25)
-    seen = gauges.pool(engine)
+    seen = engine.pool()
     await asyncio.gather(*busy)
     assert seen.in_use == most
     assert seen.waiting == 2 or engine.dialect == "sqlite"
-    assert gauges.pool(engine) == (most, 0, 0)
+    assert engine.pool() == (most, 0, 0)
 
 
 # -- who may ask -------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ def draw(town: Town, share: float) -> None:
     world = town.office.desk.world()
     rule = world.policy.draw.model_copy(update={"second": share})
     changed = World(world.policy.model_copy(update={"draw": rule}), world.calendar)
-    town.office.desk.world = lambda: changed  # type: ignore[method-assign]
+    town.office.desk.world = lambda: changed
 
 
 async def passed(town: Town, unit: str = "roads", method: str = "phone") -> str:

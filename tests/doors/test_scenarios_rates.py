@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from liuti import monthly
+from liuti.alarms import Watching
 from liuti.letters import written
 from liuti.senders import Letter
 from liuti.store import outbox, people
@@ -109,6 +110,63 @@ async def test_41_nine_of_ten_are_told_with_their_interval_and_without_a_rank(wa
     assert roads["rank"] is None
     await report(watched, tmp_path / "m.csv")
     assert "9/10 (59.6-98.2 %), 不参与排名" in (tmp_path / "m.csv").read_text("utf-8-sig")
+
+
+async def test_42_six_in_a_hundred_excluded_shows_raw_and_adjusted_and_alerts_the_team(
+    watched: Town, tmp_path: Path
+) -> None:
+    bad = [await rated(watched, 1, solved="no") for _ in range(2)]
+    for _ in range(31):
+        await rated(watched, 5)
+    watching = Watching(watched.office.engine, watched.office.desk.world)
+    await watched.does("officer_roads", "exclude", {"code": "no_duty", "reason": "不属职责。"}, bad[0])
+    await watched.does("inspector", "grant", {}, bad[0])
+    assert await watching.look(watched.clock.now) == 0, "1 of 33 is within the limit"
+    await watched.does("officer_roads", "exclude", {"code": "repeat", "reason": "重复。"}, bad[1])
+    await watched.does("inspector", "grant", {}, bad[1])
+    body = await figures(watched)
+    roads = group(body, "roads")
+    assert (roads["excluded"], roads["cases"], roads["excluded_alert"]) == (2, 33, True), "6 %, the limit is 5 %"
+    assert (text(body, "satisfied", "roads"), text(body, "satisfied", "roads", "adjusted")) == (
+        "31/33 (80.4-98.3 %)", "31/31 (89.0-100.0 %)",
+    )  # fmt: skip
+    assert await alerts(watched) == []
+    watched.clock.now = at("2026-03-04 03:00")
+    await watching.at_night(watched.clock.now)
+    told = {(row["kind"], row["about"], row["hits"], row["n"], row["period"]) for row in await alerts(watched)}
+    assert told == {("excluded", "unit:roads", 2, 33, "2026-03"), ("excluded", "district", 2, 33, "2026-03")}
+    assert await watched.letters(bad[1], "alert.excluded") == ["role:team"]
+    assert await watching.look(watched.clock.now) == 0, "once a period"
+    await watched.until(at("2026-04-01 00:00"))
+    await report(watched, tmp_path / "m.html")
+    page = (tmp_path / "m.html").read_text("utf-8")
+    assert "roads 剔除 2/33,高于 5%,请督导组核查" in page
+    assert "原始 raw 31/33 (80.4-98.3 %)" in page, "beside the adjusted one, in the unit's row"
+
+
+async def alerts(town: Town) -> list[Body]:
+    found: list[Body] = (await town.get("/boards/alerts", "team"))["rows"]
+    return found
+
+
+async def test_units_that_suspend_and_extend_too_much_are_alerted_on(watched: Town) -> None:
+    issues = [await entered(watched) for _ in range(10)]
+    for issue in issues[:2]:
+        await watched.does("officer_roads", "extend", {"until": "2026-03-12", "reason": "备件未到。"}, issue)
+        await watched.does("head_roads", "grant", {}, issue)
+        await watched.does("inspector", "grant", {}, issue)
+    asked = {"cause": "season", "review": "2026-04-20", "evidence": "冬季停工通知"}
+    await watched.does("leader1", "suspend", asked, issues[2])
+    await watched.does("inspector", "grant", {}, issues[2])
+    for _ in range(3):
+        await entered(watched, "water")
+    await watched.until(at("2026-03-20 10:00"))
+    await Watching(watched.office.engine, watched.office.desk.world).look(watched.clock.now)
+    told = {(row["kind"], row["about"]): (row["hits"], row["n"]) for row in await alerts(watched)}
+    assert told == {
+        ("suspended", "unit:roads"): (1, 10), ("suspended", "district"): (1, 13),
+        ("extended", "district"): (2, 12),
+    }, "of roads only 9 results were due: counts, no rate"  # fmt: skip
 
 
 async def test_50_last_years_monthly_report_is_made_again_to_the_byte_whatever_happened_since(

@@ -45,16 +45,23 @@ def router() -> APIRouter:
 
 
 async def send_code(request: Request) -> Response:
-    """With the secret of the receipt: the code goes to the phone left with it, to no other, and is valid ten minutes.
+    """With the secret of the receipt: the code goes to the phone left with it, to no other, and is valid ten minutes [P].
 
     202 with the seconds until another may be asked for. The phone is never in the request, so nobody's phone can be
     made to ring from here but one's own.
     """
     here, voice = office(request), await _voice(request)
     number, language = await _phone(request, voice)
-    code, now = codes.code_of(os.urandom(8)), here.now()
+    code, now, limits = codes.code_of(os.urandom(8)), here.now(), here.desk.world().policy.phone_codes
     book = partial(
-        codes.keep, ring=here.ring, voice_id=voice, phone=number, place=place_of(request), code=code, now=now
+        codes.keep,
+        ring=here.ring,
+        voice_id=voice,
+        phone=number,
+        place=place_of(request),
+        code=code,
+        now=now,
+        limits=limits,
     )
     await here.engine.write(book)
     said = speak("code", "en" if language == "en" else "zh", {"code": code})
@@ -63,17 +70,20 @@ async def send_code(request: Request) -> Response:
         await sms.send(Short("code_" + uuid7(now), number, "code", said.language, said.sms, {"code": code}))
     except NotSent:
         zh, en = "短信暂时发不出去,请稍后再试。", "The SMS could not be sent: please try again later."
-        raise Refused("sms_not_sent", 503, zh, en, retry_after=_SECONDS) from None
-    return answer({"sent": True, "again_in": _SECONDS, "valid_for": int(codes.VALID.total_seconds())}, 202)
+        raise Refused("sms_not_sent", 503, zh, en, retry_after=limits.again_seconds) from None
+    return answer({"sent": True, "again_in": limits.again_seconds, "valid_for": 60 * limits.valid_minutes}, 202)
 
 
 async def prove(request: Request) -> Response:
-    """Five tries a code. From then on the voice counts as verified (docs/rules.md §1)."""
+    """Five tries a code [P]. From then on the voice counts as verified (docs/rules.md §1)."""
     here, voice = office(request), await _voice(request)
     given = form_of(await body_of(request, 10_000))
     form = parse(Digits, given if isinstance(given, dict) else "not a JSON object")
     number, _ = await _phone(request, voice)
-    trying = partial(codes.prove, ring=here.ring, voice_id=voice, phone=number, code=form.code, now=here.now())
+    trying = partial(
+        codes.prove, ring=here.ring, voice_id=voice, phone=number, code=form.code, now=here.now(),
+        limits=here.desk.world().policy.phone_codes,
+    )  # fmt: skip
     left = await here.engine.write(trying)
     if left is None:
         return answer({"verified": True})
@@ -83,9 +93,6 @@ async def prove(request: Request) -> Response:
     raise Refused(
         "no_code", 422, "验证码已失效,请重新获取。", "No code is valid (any more): ask for a new one.", "code"
     )
-
-
-_SECONDS = int(codes.AGAIN_AFTER.total_seconds())
 
 
 async def _voice(request: Request) -> str:

@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from liuti.doors.deps import not_ours, office
 from liuti.flow.kernel import Refused
 from liuti.store import gauges
-from liuti.store.gauges import Pool, Standing
+from liuti.store.gauges import Standing
+from liuti.store.pool import Pool
 
 LOOPBACK = "127.0.0.0/8,::1/128"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -179,7 +180,7 @@ def router(times: Times, token: SecretStr | None, networks: str = LOOPBACK) -> A
         here = office(request)
         standing = await here.engine.read(gauges.standing)
         viewers = getattr(getattr(request.app.state, "live", None), "viewers", 0)
-        said = (*house(standing, here.now()), *process(times, gauges.pool(here.engine), viewers))
+        said = (*house(standing, here.now()), *process(times, here.engine.pool(), viewers))
         return Response("".join(said), headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE)
 
     routes.add_api_route("/metrics", metrics, methods=["GET"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -25,13 +24,11 @@ from sqlalchemy import (
 )
 
 from liuti.flow.kernel import Refused
+from liuti.policy_sections import PhoneCodes
 from liuti.store.tables import META, Moment, voices
 from liuti.store.vault import KeyRing
 
 DIGITS = 6
-VALID = timedelta(minutes=10)
-AGAIN_AFTER = timedelta(seconds=60)
-TRIES = 5
 DAY = timedelta(days=1)
 KEPT = timedelta(days=2)
 """How long a row is of use: the limits look back one day."""
@@ -54,15 +51,7 @@ Index("ix_phone_codes_place", phone_codes.c.place, phone_codes.c.at)
 Index("ix_phone_codes_at", phone_codes.c.at)
 
 
-@dataclass(frozen=True, slots=True)
-class CodeLimits:
-    """How many codes go out in 24 hours to one phone, and at the wish of one network address."""
-
-    per_phone: int = 10
-    per_place: int = 30
-
-
-LIMITS = CodeLimits()
+LIMITS = PhoneCodes()
 
 _SINCE = bindparam("since", type_=Moment)
 _OF_PHONE = select(func.count(), func.max(phone_codes.c.at)).where(
@@ -78,7 +67,7 @@ _TRY = (
         phone_codes.c.id == _LATEST,
         phone_codes.c.used_at.is_(None),
         phone_codes.c.at > _SINCE,
-        phone_codes.c.tries < TRIES,
+        phone_codes.c.tries < bindparam("most", type_=Integer),
     )
     .values(tries=phone_codes.c.tries + 1)
     .returning(phone_codes.c.id, phone_codes.c.digest, phone_codes.c.tries, phone_codes.c.phone_hash)
@@ -98,20 +87,20 @@ def code_of(entropy: bytes) -> str:
 
 def keep(
     conn: Connection, ring: KeyRing, voice_id: str, phone: str, place: str, code: str, now: datetime,
-    limits: CodeLimits = LIMITS,
+    limits: PhoneCodes = LIMITS,
 ) -> None:  # fmt: skip
     """Book one sending of `code` to `phone`; the voice's earlier codes are of no use from now on.
 
-    Refused 429 `too_soon` within 60 s of the last one to this phone (`retry_after`, seconds), `too_many_codes` beyond
+    Refused 429 `too_soon` within so many seconds of the last one to this phone (`retry_after`, seconds), `too_many_codes` beyond
     the day's limit for this phone or for `place`, the keyed hash of a network address. Whatever is booked counts,
     also when the gateway then fails: otherwise a failing gateway would have no limit.
     """
     known_as = ring.phone_hash(phone)
     _in_turn(conn, known_as, place)
-    since = now - DAY
+    since, again = now - DAY, timedelta(seconds=limits.again_seconds)
     many, last = conn.execute(_OF_PHONE, {"phone": known_as, "since": since}).one()
-    if last is not None and now < last + AGAIN_AFTER:
-        wait = -(-(last + AGAIN_AFTER - now) // timedelta(seconds=1))
+    if last is not None and now < last + again:
+        wait = -(-(last + again - now) // timedelta(seconds=1))
         zh, en = f"验证码已发送,请 {wait} 秒后再试。", f"A code was sent: try again in {wait} s."
         raise Refused("too_soon", 429, zh, en, retry_after=wait)
     if (
@@ -124,18 +113,22 @@ def keep(
     conn.execute(_KEEP, row | {"digest": _digest(ring, voice_id, known_as, code)})
 
 
-def prove(conn: Connection, ring: KeyRing, voice_id: str, phone: str, code: str, now: datetime) -> int | None:
+def prove(
+    conn: Connection, ring: KeyRing, voice_id: str, phone: str, code: str, now: datetime, limits: PhoneCodes = LIMITS
+) -> int | None:  # fmt: skip
     """One try: None when `code` is the voice's latest and proves `phone`, whose voice is verified from now on.
 
-    Otherwise how many tries are left: 0 also when no code runs (none sent, ten minutes over, used, another phone since).
-    The try is booked before the digits are compared, so that many at once are not more than five.
+    Otherwise how many tries are left: 0 also when no code runs (none sent, its minutes over, used, another phone since).
+    The try is booked before the digits are compared, so that many at once are not more than there are.
     """
-    row = conn.execute(_TRY, {"voice": voice_id, "since": now - VALID}).first()
+    row = conn.execute(
+        _TRY, {"voice": voice_id, "since": now - timedelta(minutes=limits.valid_minutes), "most": limits.tries}
+    ).first()
     if row is None:
         return 0
     given = _digest(ring, voice_id, ring.phone_hash(phone), code)
     if not hmac.compare_digest(given, row.digest):
-        return TRIES - int(row.tries)
+        return limits.tries - int(row.tries)
     conn.execute(_USE.values(used_at=now), {"code": row.id})
     conn.execute(_VERIFIED, {"voice": voice_id})
     return None
@@ -163,4 +156,4 @@ def _in_turn(conn: Connection, *names: str) -> None:
 
 def _digest(ring: KeyRing, voice_id: str, phone_hash: str, code: str) -> str:
     """Keyed, because a million codes are soon tried; bound to voice and phone, so that it proves nothing else."""
-    return ring.name_hash(f"sms-code:{voice_id}:{phone_hash}:{code}")
+    return ring.code_hash(voice_id, phone_hash, code)

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
+from liuti.store.pool import Pool
 from liuti.store.sqlite import Closed, Sqlite
 
 T = TypeVar("T")
@@ -54,6 +55,10 @@ class Engine(Protocol):
 
     async def ask(self, fn: Callable[[Connection], T]) -> T:
         """Run `fn`, which makes a single reading statement: that is a snapshot by itself and needs no transaction."""
+        ...
+
+    def pool(self) -> Pool:
+        """How busy the connections are at this moment."""
         ...
 
     async def close(self) -> None:
@@ -148,6 +153,11 @@ class _Postgres:
 
     async def ask(self, fn: Callable[[Connection], T]) -> T:
         return await self._run(self._asks, fn)
+
+    def pool(self) -> Pool:
+        connections = self._writes.pool
+        most, in_use = connections.size(), connections.checkedout()  # type: ignore[attr-defined]
+        return Pool(most, in_use, max(0, self._running - in_use))
 
     async def close(self) -> None:
         self._closed = True

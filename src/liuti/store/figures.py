@@ -141,8 +141,8 @@ def _policy_of(conn: Connection, period: Period, today: Policy) -> Policy:
     """The one in force at the period's end: of the registered ones the newest by then, before the first the packaged.
     A policy given as a file and never registered has no history: it counts for all time."""
     base = policies_.default()
-    kept = conn.execute(select(policies.c.version, policies.c.digest, policies.c.words, policies.c.at)).all()
-    if today.digest not in {base.digest, *(row.digest for row in kept)}:
+    kept = conn.execute(select(policies.c.version, policies.c.words, policies.c.at)).all()
+    if today.digest not in {base.digest, *(policies_.load(row.words).digest for row in kept)}:
         return today
     newer = [row for row in kept if row.version > base.version and row.at <= period.as_of]
     return policies_.load(max(newer, key=lambda row: row.version).words) if newer else base

@@ -12,8 +12,6 @@ from sqlalchemy import Connection, Integer, Select, bindparam, func, literal, se
 
 from liuti.flow.issue import Timer
 from liuti.flow.words import Step
-from liuti.store.engine import Engine, _Postgres
-from liuti.store.sqlite import Sqlite
 from liuti.store.tables import issues, letters
 
 COUNTED = 10_000
@@ -36,15 +34,6 @@ class Standing(NamedTuple):
     """The earliest moment at which time has to act on an issue."""
     oldest_letter: datetime | None
     """The earliest moment at which a letter has to leave."""
-
-
-class Pool(NamedTuple):
-    """The database connections of this process."""
-
-    most: int
-    in_use: int
-    waiting: int
-    """Work that has been accepted and has no connection yet."""
 
 
 class _Clocks(Struct):
@@ -95,14 +84,3 @@ def standing(conn: Connection) -> Standing:
 
 def _rung(state: str) -> int:
     return max((t.rung for t in _CLOCKS.decode(state).timers if t.red and t.running), default=0)
-
-
-def pool(engine: Engine) -> Pool:
-    """How busy the connections are; of SQLite, its readers and the queue of its one writer."""
-    if isinstance(engine, Sqlite):
-        readers = engine._reads.pool
-        return Pool(readers.size(), readers.checkedout(), engine._queue.qsize())  # type: ignore[attr-defined]
-    assert isinstance(engine, _Postgres)
-    connections = engine._writes.pool
-    most, in_use = connections.size(), connections.checkedout()  # type: ignore[attr-defined]
-    return Pool(most, in_use, max(0, engine._running - in_use))

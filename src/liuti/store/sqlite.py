@@ -21,6 +21,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from liuti.store.pool import Pool
+
 T = TypeVar("T")
 
 GROUP = 256
@@ -106,6 +108,10 @@ class Sqlite:
         return await asyncio.get_running_loop().run_in_executor(self._readers, _on_a_snapshot, self._reads, fn)
 
     ask = read
+
+    def pool(self) -> Pool:
+        readers = self._reads.pool
+        return Pool(readers.size(), readers.checkedout(), self._queue.qsize())  # type: ignore[attr-defined]
 
     async def close(self) -> None:
         if not self._closed:

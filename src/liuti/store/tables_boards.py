@@ -1,8 +1,8 @@
-"""The table of the ladder's upper rungs: interviews and bulletins, records beside the issue (docs/rules.md §5)."""
+"""What stands beside the issues for whoever watches over the work: interviews and bulletins, and alerts (docs/rules.md §5, §7)."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, String, Table, Text
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
 from liuti.store.tables import META, Moment
 
@@ -23,3 +23,20 @@ measures = Table(
     Column("note", Text, nullable=False),
 )
 Index("ix_measures_about", measures.c.about, measures.c.id)
+Index("ix_measures_issue", measures.c.issue_id)
+
+# A rate that passed a limit of the policy: told once a period, whatever it does afterwards.
+alerts = Table(
+    "alerts",
+    META,
+    Column("id", String(64), primary_key=True),
+    Column("period", String(10), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("about", String(80), nullable=False),
+    Column("hits", Float, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("most", Float, nullable=False),
+    Column("issue_id", ForeignKey("issues.id"), nullable=False),
+    Column("at", Moment, nullable=False),
+    UniqueConstraint("period", "kind", "about"),
+)

@@ -72,13 +72,16 @@ class _Key:
     household: bytes = field(repr=False)
     voice: bytes = field(repr=False)
     rating: bytes = field(repr=False)
+    code: bytes = field(repr=False)
 
     @classmethod
     def grown_from(cls, version: int, root: bytes) -> Self:
         def sub(purpose: str) -> bytes:
             return HKDF(hashes.SHA256(), 32, None, b"liuti/1/" + purpose.encode()).derive(root)
 
-        return cls(version, AESGCM(sub("contact")), sub("phone"), sub("household"), sub("voice"), sub("rating"))
+        return cls(
+            version, AESGCM(sub("contact")), sub("phone"), sub("household"), sub("voice"), sub("rating"), sub("code")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,10 @@ class KeyRing:
     def name_hash(self, name: str) -> str:
         """Look-up key of somebody another system knows by a name of its own (hex, first key of the ring)."""
         return _mac(self._keys[0].phone, b"name:" + name.encode()).hex()
+
+    def code_hash(self, voice_id: str, phone_hash: str, code: str) -> str:
+        """What is kept of a code sent by SMS (hex, first key of the ring); a key of its own, since codes are short."""
+        return _mac(self._keys[0].code, f"{voice_id}:{phone_hash}:{code}".encode()).hex()
 
     def household_hash(self, address: str | None, phone: str | None, own_area: tuple[str, ...] = ()) -> str | None:
         """The household by door, else by phone, else None: the voice stands alone and unverified.

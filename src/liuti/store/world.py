@@ -45,8 +45,9 @@ _AMENDED = select(amended.c.year, amended.c.words).order_by(amended.c.id.desc())
 def register_policy(conn: Connection, words: str, now: datetime, by: str = SET_UP) -> int:
     """Keep this version of the policy for good. Refused 422 when the version is known with other contents."""
     policy = policies_.load(words)
-    kept = conn.execute(select(policies.c.digest).where(policies.c.version == policy.version)).scalar()
-    if kept is not None and kept != policy.digest:
+    kept = conn.execute(select(policies.c.words).where(policies.c.version == policy.version)).scalar()
+    # Read anew: a section that came later has its default in both, while the digest kept was made without it.
+    if kept is not None and policies_.load(kept).digest != policy.digest:
         zh, en = "这个版本号已有不同内容,请升版本号。", "This version is known with other contents: raise the number."
         raise Refused("policy_version_taken", 422, zh, en, "version", version=policy.version)
     if kept is None:

@@ -20,6 +20,7 @@ def router() -> APIRouter:
         (passing.rechecks, passing.RECHECKS, "复核清单 what inspectors passed and a team looks at again, drawn by lot"),
         (phoning.callbacks, (Role.CALLER,), "回访清单 who is to be phoned, and the tries so far"),
         (outlying.outliers, outlying.LOOKS_ON, "异常分布 refusals, merges, overrides, closings without result, by officer and unit"),
+        (outlying.alerts, outlying.ALARMED, "预警清单 rates that passed a limit of the policy"),
         (ordering.orders, WATCHED, "督办单 orders drafted, signed, answered, settled"),
     ):  # fmt: skip
         more = {"x-roles": [role.value for role in roles]}

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 
-from liuti.doors.api import answer
+from liuti.doors.api import Text, answer
 from liuti.doors.boards.frame import admit, period
 from liuti.doors.deps import office, who
 from liuti.flow.words import Role
+from liuti.store import alerts as kept
 from liuti.store import boards
 from liuti.store.boards import Tally
 
 LOOKS_ON = (Role.TEAM, Role.AUDITADMIN)
+ALARMED = (Role.TEAM, Role.INSPECTOR, Role.PRINCIPAL, Role.AUDITADMIN)
 
 
 async def outliers(request: Request, since: date | None = None, until: date | None = None) -> Response:
@@ -31,6 +33,22 @@ async def outliers(request: Request, since: date | None = None, until: date | No
         "by_officer": _ranked(found.by_officer, found.measures["officer"]),
         "by_unit": _ranked(found.by_unit, found.measures["unit"]),
     })  # fmt: skip
+
+
+async def alerts(
+    request: Request, before: Text = "", limit: Annotated[int, Query(ge=1, le=kept.MOST)] = 50
+) -> Response:  # fmt: skip
+    """Rates that passed a limit of the policy, found every night: exclusions and extensions and suspensions, of a unit or
+    of the whole district; the latest first, give the last id back as `before` to read on."""
+    here, actor = office(request), await who(request)
+    admit(actor, *ALARMED)
+    found = await here.engine.read(partial(kept.listed, before=before, limit=limit))
+    rows = [
+        {name: row[name] for name in ("id", "period", "kind", "about", "hits", "n", "most", "at")}
+        | {"issue": f"/api/v1/issues/{row['issue_id']}", "figures": f"/api/v1/figures?period={row['period']}&by=unit"}
+        for row in found
+    ]
+    return answer({"rows": rows})
 
 
 def _ranked(tallies: dict[tuple[str, str], Tally], measures: dict[tuple[str, str], int]) -> list[dict[str, Any]]:
