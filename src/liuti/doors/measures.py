@@ -13,9 +13,9 @@ from liuti.doors.api import Text, answer
 from liuti.doors.boards.frame import WATCHED, admit
 from liuti.doors.deps import Malformed, body_of, form_of, office, who
 from liuti.flow import parts, sight
-from liuti.flow.kernel import Form, parse
+from liuti.flow.kernel import Form, Refused, parse
 from liuti.flow.words import Role
-from liuti.store import measures, read
+from liuti.store import dossier, measures, read
 
 
 class Draft(Form):
@@ -26,6 +26,15 @@ class Draft(Form):
     about: str = Field(pattern=r"^(unit|person):[A-Za-z0-9._-]{1,64}$")
     text: parts.Text
     issue: str = Field("", max_length=64, pattern=r"^[A-Za-z0-9._:-]*$")
+
+
+class Handover(Form):
+    """To whom the file goes, and what for."""
+
+    example: ClassVar[dict[str, Any]] = {"issue": "019ca", "to": "纪检监察机关", "purpose": "涉嫌失职失责,移送核查。"}
+    issue: str = Field(max_length=64)
+    to: parts.Text = Field(max_length=200)
+    purpose: str = Field(min_length=4, max_length=500)
 
 
 class Note(Form):
@@ -54,11 +63,13 @@ def router() -> APIRouter:
         openapi_extra=moves.body(Note) | {"x-roles": ["inspector"]}, responses=refusals)  # fmt: skip
     add("/{measure}/hold", hold, methods=["POST"], summary="约谈 hold an interview",
         openapi_extra=moves.body(Note) | {"x-roles": ["leader", "principal"]}, responses=refusals)  # fmt: skip
+    add("/transfer", transfer, methods=["POST"], status_code=201, summary="移送 hand over the file of an issue",
+        openapi_extra=moves.body(Handover) | {"x-roles": ["inspector"]}, responses=refusals)  # fmt: skip
     return routes
 
 
 async def listed(
-    request: Request, kind: Literal["", "interview", "bulletin"] = "", before: Text = "",
+    request: Request, kind: Literal["", "interview", "bulletin", "transfer"] = "", before: Text = "",
     limit: Annotated[int, Query(ge=1, le=measures.MOST)] = 50,
 ) -> Response:  # fmt: skip
     """The latest first; give the last id back as `before` to read on. Units and leaders read what was done about them."""
@@ -107,3 +118,21 @@ async def _carry_out(request: Request, measure: str, kind: str, *roles: Role) ->
     note = (await _form(request, Note)).note
     do = partial(measures.carry_out, measure=measure, kind=kind, note=note, by=actor.id, now=here.now())
     return answer(await here.engine.write(do))
+
+
+async def transfer(request: Request) -> Response:
+    """The file of an issue as one JSON: its state, its whole ledger with seals, the list of its files, what was done
+    beside it. To whom and what for is on record; nobody of the handling unit hands over a case of their own."""
+    here, actor = office(request), await who(request)
+    admit(actor, Role.INSPECTOR)
+    form = await _form(request, Handover)
+    found = await here.engine.read(lambda conn: read.find(conn, form.issue))
+    sight.admit(actor, found.issue if found else None)
+    assert found is not None
+    if sight.handles(actor, found.issue):
+        zh, en = "本单位承办的题,由单位以外的督查员移送。", "Nobody hands over a case of their own unit."
+        raise Refused("outside_handling_units", 403, zh, en)
+    make = partial(dossier.transfer, actor=actor, found=found, to=form.to, purpose=form.purpose, now=here.now())
+    done = answer(await here.engine.write(make), 201)
+    done.headers["Content-Disposition"] = f'attachment; filename="issue-{found.issue.id}.json"'
+    return done

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime
 from hashlib import sha256
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from msgspec.structs import replace
 from pydantic import StringConstraints
@@ -14,7 +14,9 @@ from liuti.flow import clocks
 from liuti.flow.issue import Ask, Assignment, Verdict
 from liuti.flow.kernel import Case, Fault, Form, Signer, duty, rule
 from liuti.flow.words import Clock, Kind, Lane, Role
-from liuti.policy_sections import Draw
+
+if TYPE_CHECKING:
+    from liuti.policy_sections import Draw
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=8000)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]

@@ -90,6 +90,12 @@ _CHAINS = (
     .where(issues.c.id > bindparam("after"), issues.c.id <= bindparam("upto"))
     .order_by(issues.c.id, entries.c.version)
 )
+_CHAIN = (
+    select(issues.c.id, issues.c.version.label("claimed"), issues.c.head, entries)
+    .select_from(issues.outerjoin(entries, entries.c.issue_id == issues.c.id))
+    .where(issues.c.id == bindparam("id"))
+    .order_by(entries.c.version)
+)
 _IDS = select(issues.c.id).where(issues.c.id > bindparam("after")).order_by(issues.c.id).limit(500)
 
 
@@ -122,6 +128,11 @@ def verify(conn: Connection) -> Iterator[Broken | int]:
     for part in walk(conn):
         yield from part.broken
         yield part.chains
+
+
+def verify_one(conn: Connection, issue: str) -> Broken | None:
+    """The first break in the chain of one issue; None when it is whole."""
+    return next(_walk(list(conn.execute(_CHAIN, {"id": issue}).mappings())), None)
 
 
 def _walk(chain: list[Any]) -> Iterator[Broken]:

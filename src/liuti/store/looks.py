@@ -11,6 +11,6 @@ from liuti.store.tables import looks
 _KEEP = insert(looks)
 
 
-def look(conn: Connection, person: str, issue: str, purpose: str, now: datetime) -> None:
-    row = {"at": now, "person_id": person, "issue_id": issue, "voice_id": None, "purpose": purpose, "act": "contact"}
+def look(conn: Connection, person: str, issue: str, purpose: str, now: datetime, act: str = "contact") -> None:
+    row = {"at": now, "person_id": person, "issue_id": issue, "voice_id": None, "purpose": purpose, "act": act}
     conn.execute(_KEEP, row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,14 @@ def draft(conn: Connection, kind: str, about: str, issue: str, text: str, by: st
     }  # fmt: skip
     conn.execute(insert(measures), [row])
     return row
+
+
+def record(
+    conn: Connection, kind: str, about: str, issue: str, text: str, by: str, now: datetime
+) -> dict[str, Any]:  # fmt: skip
+    """What is done in the moment it is written: a file handed over."""
+    row = draft(conn, kind, about, issue, text, by, now)
+    return _write(conn, row, {"done_by": by, "done_at": now})
 
 
 def approve(conn: Connection, measure: str, by: str, now: datetime) -> dict[str, Any]:
@@ -53,7 +62,7 @@ def _held(conn: Connection, measure: str, kind: str) -> RowMapping:
     return row
 
 
-def _write(conn: Connection, row: RowMapping, values: dict[str, Any]) -> dict[str, Any]:
+def _write(conn: Connection, row: RowMapping | dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     conn.execute(update(measures).where(measures.c.id == row["id"]).values(values))
     return dict(row) | values
 
@@ -67,3 +76,21 @@ def listed(conn: Connection, actor: Actor, kind: str, before: str, limit: int) -
         unit = [measures.c.about == f"unit:{actor.unit}"] if not actor.roles.isdisjoint(UNIT_ROLES) else []
         found = found.where(measures.c.done_at.is_not(None), or_(measures.c.about == f"person:{actor.id}", *unit))
     return [dict(row) for row in conn.execute(found).mappings()]
+
+
+_DONE = (
+    select(measures.c.issue_id, measures.c.id, measures.c.kind, measures.c.done_at)
+    .where(measures.c.issue_id.in_(bindparam("ids", expanding=True)), measures.c.done_at.is_not(None))
+    .order_by(measures.c.id)
+)
+
+
+def done(conn: Connection, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """The ladder's upper rungs that were climbed on these issues: L3 held, L4 issued, L5 handed over."""
+    found: dict[str, list[dict[str, Any]]] = {one: [] for one in ids}
+    for row in conn.execute(_DONE, {"ids": list(ids)}).mappings() if ids else ():
+        found[row["issue_id"]].append({name: row[name] for name in ("id", "kind", "done_at")})
+    return found
+
+
+RUNGS = {"interview": 3, "bulletin": 4, "transfer": 5}

@@ -17,9 +17,12 @@ from liuti.flow.issue import Issue, Timer
 from liuti.flow.kernel import Actor
 from liuti.flow.table import FLOW
 from liuti.flow.words import Clock, Step
-from liuti.store import boards
+from liuti.store import boards, measures
 from liuti.store.boards import Late
 from liuti.store.read import Found
+
+Story = dict[str, list[dict[str, Any]]]
+"""By issue."""
 
 
 async def overdue(
@@ -37,13 +40,18 @@ async def overdue(
     # A clock warned by now is due within what is left of the longest one there is.
     until = now + timedelta(days=most) * (1 - ladder.warn_at) + timedelta(days=1)
 
-    def look(conn: Any) -> tuple[boards.Board, dict[str, list[dict[str, Any]]], dict[str, dict[str, int]] | None]:
+    def look(conn: Any) -> tuple[boards.Board, Story, Story, dict[str, dict[str, int]] | None]:
         page = boards.late(conn, actor, wish, now, until)
         told = boards.told(conn, [one.issue.id for one in page.rows])
-        return page, told, boards.late_counts(conn, actor, wish, now) if counts else None
+        beside = measures.done(conn, [one.issue.id for one in page.rows])
+        return page, told, beside, boards.late_counts(conn, actor, wish, now) if counts else None
 
-    page, told, numbers = await here.engine.read(look)
-    rows = [_late_row(actor, one, told[one.issue.id], world, now) for one in page.rows]
+    page, told, beside, numbers = await here.engine.read(look)
+    watches = not actor.roles.isdisjoint(boards.WATCHERS)
+    rows = [
+        _late_row(actor, one, told[one.issue.id], world, now) | _measured(one, beside[one.issue.id], watches, now)
+        for one in page.rows
+    ]
     body: dict[str, Any] = {"rows": rows, "cursor": page.cursor}
     return answer(body | ({"red": numbers} if numbers is not None else {}))
 
@@ -64,6 +72,15 @@ def _late_row(actor: Actor, found: Found, told: list[dict[str, Any]], world: Wor
             for timer, colour in late
         ],
     }
+
+
+def _measured(found: Found, done: list[dict[str, Any]], watches: bool, now: datetime) -> dict[str, Any]:
+    """The level of the ladder reached: what time climbed, or what was held, issued or handed over since. That a file was
+    handed over is for whoever watches alone."""
+    shown = [one for one in done if watches or one["kind"] != "transfer"]
+    climbed = max(timer.rung for timer, _ in boards.alarms(found.issue, now))
+    level = max([climbed, *(measures.RUNGS[one["kind"]] for one in shown)])
+    return {"level": level, "measures": shown}
 
 
 def who_is_late(issue: Issue, timer: Timer, world: World, now: datetime) -> list[str]:

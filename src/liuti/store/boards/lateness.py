@@ -14,14 +14,18 @@ from liuti.flow.issue import Issue, Timer
 from liuti.flow.kernel import Actor
 from liuti.flow.words import OPEN, Step
 from liuti.store import read
-from liuti.store.boards.pages import SPARE, Board, after_deadline, by_deadline, fill, own
+from liuti.store.boards.pages import SPARE, WATCHERS, Board, after_deadline, by_deadline, fill, own
+from liuti.store.measures import RUNGS
 from liuti.store.read import Found, Wish
 from liuti.store.tables import issues
+from liuti.store.tables_boards import measures
 
 # A clock may run at these; an appeal's at an end too.
 _CLOCKED = (*OPEN, Step.CLOSED, Step.REJECTED)
 
 COUNTED = 1000
+TIMED = 3
+"""The rungs time climbs by itself; L4 and L5 are measures on the issue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,8 @@ def late(conn: Connection, actor: Actor, wish: Late, now: datetime, until: datet
         one = read.found_in(row)
         late_ones = alarms(one.issue, now)
         fits = late_ones and wish.colour in ("", worst(late_ones))
-        fits = fits and (wish.rung is None or max(t.rung for t, _ in late_ones) == wish.rung)
+        by_time = wish.rung is not None and wish.rung <= TIMED
+        fits = fits and (not by_time or max(t.rung for t, _ in late_ones) == wish.rung)
         return one if fits and sight.may_see(actor, one.issue) else None
 
     return Board(*fill(rows, most, limit, take, by_deadline))
@@ -90,7 +95,16 @@ def late(conn: Connection, actor: Actor, wish: Late, now: datetime, until: datet
 def _late_where(conn: Connection, actor: Actor, wish: Late) -> list[ColumnElement[bool]]:
     narrow = read.narrowed(conn, actor, Wish(unit=wish.unit, leader=wish.leader, grid=wish.grid))
     # A first sieve for the few that stand so high; the state itself decides.
-    climbed = [issues.c.state.like(f'%"rung":{wish.rung}%')] if wish.rung else []
+    climbed = [issues.c.state.like(f'%"rung":{wish.rung}%')] if wish.rung and wish.rung <= TIMED else []
+    if wish.rung and wish.rung > TIMED:
+        # That a file was handed over is not for those it may be about.
+        untold = {"transfer"} if actor.roles.isdisjoint(WATCHERS) else set()
+        kinds = [kind for kind, rung in RUNGS.items() if rung == wish.rung and kind not in untold]
+        climbed.append(
+            issues.c.id.in_(
+                select(measures.c.issue_id).where(measures.c.kind.in_(kinds), measures.c.done_at.is_not(None))
+            )
+        )
     return [*read.allowed(sight.scope(actor)), *own(actor), *narrow, *climbed]
 
 
