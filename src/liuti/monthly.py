@@ -47,13 +47,17 @@ class Report(NamedTuple):
     tables: dict[str, Figures]
 
 
-async def gather(engine: Engine, period: Period, world: World, tell: Callable[[int], None] | None = None) -> Gathered:
-    """Everything a period's figures are made of. Each page is a transaction of its own; `tell` hears how many cases."""
+async def gather(
+    engine: Engine, period: Period, world: World, tell: Callable[[int], None] | None = None,
+    read: Callable[..., figures.Page] = figures.page,
+) -> Gathered:  # fmt: skip
+    """Everything a period's figures are made of. Each page is a transaction of its own; `tell` hears how many cases.
+    `read` gives the pages, where not all of the district's issues are wanted."""
     frame = await engine.read(partial(figures.frame, period=period, world=world))
     cases: list[Case] = []
     after = ""
     while True:
-        page = await engine.read(partial(figures.page, period=period, after=after))
+        page = await engine.read(partial(read, period=period, after=after))
         found = await asyncio.to_thread(figures.cases_of, page, period, frame.world)
         cases += found
         if tell is not None:

@@ -18,9 +18,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from liuti.store import codes, migrate
 from liuti.store.engine import Engine, open_engine
-from liuti.store.tables import META, Moment, audit, entries, issues, looks, ratings
+from liuti.store.tables import META, Moment, audit, entries, issues, looks, people, ratings, units
 from liuti.store.tables_boards import measures
 from liuti.store.tables_rank import adjustments, places, rounds
+from liuti.store.tables_registries import finding_acts, findings, project_strikes, projects, team_samples, teams
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 NEWEST = max(path.name[:4] for path in migrate._folder().glob("versions/0*.py"))
@@ -67,10 +68,23 @@ ROWS: dict[str, dict[str, Any]] = {
     "audit": example(audit, id=1),
     "places": example(places, round_id="r", line=1, issue_id="i"),
     "adjustments": example(adjustments, issue_id="i", version=1, round_id="r"),
+    "project_strikes": example(project_strikes, project_id="p", version=1),
+    "team_samples": example(team_samples, id="s", team_id="t"),
+    "finding_acts": example(finding_acts, finding_id="f", version=1),
 }
+# What the rows of the ledger belong to, in the order they can be written.
+PARENTS: tuple[tuple[Table, dict[str, Any]], ...] = (
+    (issues, ISSUE),
+    (rounds, example(rounds, id="r")),
+    (units, example(units, id="u")),
+    (people, example(people, id="a", unit_id="u")),
+    (projects, example(projects, id="p", lead_unit="u", leader="a")),
+    (teams, example(teams, id="t")),
+    (findings, example(findings, id="f", team_id="t", issue_id="i", unit_id="u")),
+)
 ERASED: dict[str, dict[str, Any]] = {
     "entries": {"words": None, "salt": None}, "ratings": {"text": ""}, "looks": {}, "audit": {},
-    "places": {}, "adjustments": {},
+    "places": {}, "adjustments": {}, "project_strikes": {}, "team_samples": {}, "finding_acts": {},
 }  # fmt: skip
 LEDGER = [META.tables[name] for name in ROWS]
 
@@ -85,8 +99,8 @@ async def engine(database_url: str) -> AsyncIterator[Engine]:
 @pytest.fixture
 async def ledger(engine: Engine) -> Engine:
     def fill(conn: Connection) -> None:
-        conn.execute(insert(issues), [ISSUE])
-        conn.execute(insert(rounds), [example(rounds, id="r")])
+        for table, row in PARENTS:
+            conn.execute(insert(table), [row])
         for table in LEDGER:
             conn.execute(insert(table), [ROWS[table.name]])
 

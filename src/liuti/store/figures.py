@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from msgspec import json
-from sqlalchemy import BindParameter, Connection, String, and_, bindparam, exists, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, String, and_, bindparam, exists, or_, select
 
 from liuti import policy as policies_
 from liuti.figures.cases import Case, Leader, Rating
@@ -70,9 +70,12 @@ class Page(NamedTuple):
     last: str
 
 
-def page(conn: Connection, period: Period, after: str = "", most: int = MOST) -> Page:
-    """The issues that may count in the period, by id, with all that stands beside them."""
-    rows = conn.execute(_PAGE, {"after": after, "start": period.start, "end": period.end, "most": most}).all()
+def page(
+    conn: Connection, period: Period, after: str = "", most: int = MOST, among: ColumnElement[bool] | None = None
+) -> Page:  # fmt: skip
+    """The issues that may count in the period, by id, with all that stands beside them; `among` narrows them."""
+    wanted = _PAGE if among is None else _PAGE.where(among)
+    rows = conn.execute(wanted, {"after": after, "start": period.start, "end": period.end, "most": most}).all()
     if not rows:
         return Page((), (), (), (), "")
     ids = {"ids": [row.id for row in rows]}
