@@ -26,6 +26,7 @@ from liuti.doors import (
     openapi,
     pages,
     problems,
+    projects,
     rounds,
     topics,
 )  # fmt: skip
@@ -127,6 +128,7 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
         boards.router(),
         measures.router(),
         campaigns.router(),
+        projects.router(),
         events.router(),
         metrics.router(times, settings.metrics_token, settings.metrics_networks),
         api.health(),

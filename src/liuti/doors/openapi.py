@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from liuti import __version__
-from liuti.doors import campaigns, measures
+from liuti.doors import campaigns, measures, projects
 from liuti.doors.account import Login
 from liuti.doors.api import Purpose
 from liuti.doors.codes import Digits
@@ -86,6 +86,7 @@ def _schemas() -> dict[str, Any]:
         measures.Draft,
         measures.Note,
         *campaigns.FORMS,
+        *projects.FORMS,
     }
     for form in forms:
         schema = form.model_json_schema(ref_template="#/components/schemas/{model}")
