@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from liuti import cli_select
+from liuti import cli_registries, cli_select
 from liuti.flow.kernel import Refused
 from liuti.settings import Settings, SettingsUnfit, settings_in_words
 
@@ -27,6 +27,7 @@ app.add_typer(calendar, name="calendar")
 letters = typer.Typer(no_args_is_help=True, help="the letters people get")
 app.add_typer(letters, name="letters")
 cli_select.add(app)
+cli_registries.add(app)
 OUT = Console()
 ERR = Console(stderr=True)
 Url = Annotated[

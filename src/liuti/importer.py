@@ -284,7 +284,7 @@ def _yes(words: str) -> bool:
     raise _bad("not_yes_or_no", f"应填是或否,不是 {words}", f"is yes or no, not {words}", "danger")
 
 
-def moment(cell: object, zone: ZoneInfo, now: datetime) -> datetime:
+def moment(cell: object, zone: ZoneInfo, now: datetime, field: str = "reported_at") -> datetime:
     """The time in a cell, aware; without an offset it is the zone's. Refused when it is none, or lies before 1900 or
     more than a day ahead: what a program writes that knows no time."""
     try:
@@ -295,7 +295,7 @@ def moment(cell: object, zone: ZoneInfo, now: datetime) -> datetime:
     except (ValueError, OverflowError):
         pass
     words = text_of(cell)[:40]
-    raise _bad("bad_time", f"不是可信的时间:{words}", f"not a time to be believed: {words}", "reported_at")
+    raise _bad("bad_time", f"不是可信的时间:{words}", f"not a time to be believed: {words}", field)
 
 
 def _written(cell: object) -> datetime:

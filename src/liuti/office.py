@@ -27,7 +27,7 @@ from liuti.store.worlds import Worlds
 NOT_THERE = Refused("no_such_person", 404, "没有这个账号。", "There is no such login.")
 
 
-def _hand() -> By:
+def hand() -> By:
     """Whoever runs the command, as the audit names them: by what the system calls them, since nobody logged in here."""
     try:
         login = getpass.getuser()
@@ -42,7 +42,7 @@ def add_user(
     """Raises ValueError for an unknown role or a short password, Refused where the rules forbid it."""
     chosen = frozenset(Role(word.strip()) for word in roles.split(",") if word.strip())
     digest = passes.password_hash(password)
-    by = _hand()
+    by = hand()
     add = partial(people.add_person, person_id=uuid7(by.at), login=login, name=name, roles=chosen, by=by)
     with Blocking(settings.database_url) as engine:
         engine.write(partial(add, unit=unit, post=post, level=level, password_hash=digest))
@@ -55,7 +55,7 @@ def list_users(settings: Settings) -> list[tuple[str, str, str, str, str]]:
 
 def add_unit(settings: Settings, unit: str, name: str, kind: str, supervisor: str) -> None:
     with Blocking(settings.database_url) as engine:
-        add = partial(people.add_unit, unit_id=unit, name=name, kind=kind, supervisor=supervisor, by=_hand())
+        add = partial(people.add_unit, unit_id=unit, name=name, kind=kind, supervisor=supervisor, by=hand())
         engine.write(add)
 
 
@@ -64,17 +64,17 @@ def make_token(settings: Settings, login: str, name: str, days: int) -> str:
         person = engine.read(partial(people.id_of, login=login))
         if person is None:
             raise NOT_THERE
-        who, now = _hand()
+        who, now = hand()
         return engine.write(partial(passes.make_token, person_id=person, name=name, now=now, days=days, by=who))
 
 
 def revoke(settings: Settings, secret: str) -> None:
     with Blocking(settings.database_url) as engine:
-        engine.write(partial(passes.revoke, secret_or_digest=secret, by=_hand()))
+        engine.write(partial(passes.revoke, secret_or_digest=secret, by=hand()))
 
 
 def add_notice(settings: Settings, words: str) -> None:
-    who, now = _hand()
+    who, now = hand()
     with Blocking(settings.database_url) as engine:
         engine.write(partial(import_notice, words=words, now=now, by=who))
 
@@ -106,7 +106,7 @@ async def import_rows(settings: Settings, path: Path, source: str, columns: str 
 def keep_policy(settings: Settings) -> int:
     """Register the policy in force under its version, so that a clock's policy can be read years later."""
     words = settings.policy_words() or policy.default_words()
-    who, now = _hand()
+    who, now = hand()
     with Blocking(settings.database_url) as engine:
         return engine.write(partial(register_policy, words=words, now=now, by=who))
 
@@ -120,6 +120,6 @@ def rotate(settings: Settings, shown: Callable[[int], None]) -> int:
             turned += done
             shown(turned)
         engine.write(
-            partial(note, by=_hand(), act="rotate_keys", subject="contacts", before=None, after={"sealed": turned})
+            partial(note, by=hand(), act="rotate_keys", subject="contacts", before=None, after={"sealed": turned})
         )
     return turned

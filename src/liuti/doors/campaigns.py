@@ -16,7 +16,7 @@ from liuti.doors.api import answer
 from liuti.doors.boards import ASKED, admit
 from liuti.doors.deps import Office, office, who
 from liuti.figures.periods import Period
-from liuti.figures.tables import compute
+from liuti.figures.tables import CLAIMS, compute
 from liuti.flow import sight
 from liuti.flow.kernel import Form, Refused
 from liuti.flow.parts import Id, Text
@@ -151,13 +151,14 @@ async def report(
     frame = gathered.frame
     made = await asyncio.to_thread(partial(compute, gathered.cases, period, by, frame.limits, (), frame.tiers))
     shown: dict[str, Any] = to_builtins(made)
-    late = standing.pop("overdue")
+    late, of_leaders = standing.pop("overdue"), {said.key for said in CLAIMS}
     for group in (shown["total"], *shown["groups"]):
         # 领题率 is of leaders, not of a campaign's issues.
-        group["rates"].pop("claimed", None)
+        for said in CLAIMS:
+            group["rates"].pop(said.key, None)
         group["name"] = frame.names[by].get(group["key"])
     return answer({
         "campaign": found, "as_of": now, "issues": sum(standing.values()), "by_step": standing, "overdue": late,
-        "definitions": [one for one in shown["definitions"] if one["key"] != "claimed"], "total": shown["total"],
+        "definitions": [one for one in shown["definitions"] if one["key"] not in of_leaders], "total": shown["total"],
         "by": by, "groups": shown["groups"],
     })  # fmt: skip

@@ -107,3 +107,5 @@ class Case(Struct, frozen=True):
 class Leader(Struct, frozen=True):
     id: str
     level: str
+    legacy: bool = False
+    """Has a claim from before, brought in from a list."""

@@ -103,8 +103,14 @@ class Figures(Struct, frozen=True):
     groups: Sequence[Group]
 
 
-CLAIMED = Said("claimed", "领题率", "Leaders with a claim", ("本期内有领题在手的领导", "leaders who held a claim in the period"),
-               ("全体领题领导", "all leaders"))  # fmt: skip
+CLAIMS = (
+    Said("claimed", "领题率", "Leaders with a claim",
+         ("本期内有领题在手、或有历史领题的领导", "leaders who held a claim in the period, or have a legacy claim"),
+         ("全体领题领导", "all leaders")),
+    Said("claimed_here", "领题率(不含历史领题)", "Leaders with a claim, legacy ones not counted",
+         ("本期内有领题在手的领导", "leaders who held a claim in the period"), ("全体领题领导", "all leaders")),
+)  # fmt: skip
+"""Of leaders, not of cases."""
 
 
 def share(hits: float, n: int, limits: Limits) -> Share:
@@ -166,7 +172,7 @@ def compute(
             _count(case, period, heaps[key], _home(key, by, heaps))
     _claims(leaders, holding, by, heaps, whole)
     groups = [_group(key, (tiers or {}).get(key, ""), heap, limits) for key, heap in sorted(heaps.items()) if heap.told]
-    said = [Said(d.key, d.zh, d.en, d.numerator, d.denominator) for d in DEFINITIONS] + [CLAIMED]
+    said = [Said(d.key, d.zh, d.en, d.numerator, d.denominator) for d in DEFINITIONS] + [*CLAIMS]
     return Figures(
         period.name, by, period.start.isoformat(), period.end.isoformat(), period.as_of.isoformat(),
         period.final, limits.policy, said, _group("", "", whole, limits),
@@ -220,14 +226,15 @@ def _claims(
     leaders: Sequence[Leader], holding: set[str], by: str, heaps: defaultdict[str, _Heap], whole: _Heap
 ) -> None:
     for leader in leaders:
-        hit = leader.id in holding
-        whole.sums["claimed"].add(hit, 1, excluded=False)
-        if by in ("leader", "level"):
-            heaps[leader.id if by == "leader" else leader.level].sums["claimed"].add(hit, 1, excluded=False)
+        here = leader.id in holding
+        home = [heaps[leader.id if by == "leader" else leader.level]] if by in ("leader", "level") else []
+        for heap in (whole, *home):
+            heap.sums["claimed"].add(here or leader.legacy, 1, excluded=False)
+            heap.sums["claimed_here"].add(here, 1, excluded=False)
 
 
 def _group(key: str, tier: str, heap: _Heap, limits: Limits) -> Group:
-    names: dict[str, Definition | None] = {d.key: d for d in DEFINITIONS} | {"claimed": None}
+    names: dict[str, Definition | None] = {d.key: d for d in DEFINITIONS} | {said.key: None for said in CLAIMS}
     rates = {name: _rate(heap.sums[name], definition, limits) for name, definition in names.items()}
     cases = len(heap.ids)
     alert = cases > 0 and heap.excluded > limits.excluded_alert * cases

@@ -23,6 +23,7 @@ from liuti.flow.clocks import World
 from liuti.flow.words import OPEN, Kind, Role
 from liuti.policy import Policy
 from liuti.store.act import STATE
+from liuti.store.claims import with_legacy
 from liuti.store.people import roles_of
 from liuti.store.tables import Moment, audit, entries, grids, issues, people, policies, ratings, units, voices
 
@@ -179,7 +180,8 @@ def _leaders(conn: Connection, period: Period) -> tuple[list[Leader], dict[str, 
         elif subject in then:
             then[subject] |= json.decode(before) or {}
     held = (row for row in rows if row.id in then and _leads(then[row.id]))
-    leaders = sorted((Leader(row.id, row.level) for row in held), key=lambda leader: leader.id)
+    legacy = with_legacy(conn, period.end.date().isoformat(), period.as_of)
+    leaders = sorted((Leader(row.id, row.level, row.id in legacy) for row in held), key=lambda leader: leader.id)
     return leaders, {row.id: row.post for row in rows if row.post}
 
 
