@@ -13,7 +13,8 @@ from pydantic import Field
 
 from liuti.doors import given, moves
 from liuti.doors.api import answer
-from liuti.doors.boards import ASKED, admit
+from liuti.doors.boards.asking import ASKED
+from liuti.doors.boards.frame import admit
 from liuti.doors.deps import Office, office, who
 from liuti.figures.periods import Period
 from liuti.figures.tables import CLAIMS, compute
@@ -149,7 +150,9 @@ async def report(
     period = Period(found.id, found.span(zone)[0], now, now)
     gathered = await gather(here.engine, period, world, read=partial(campaigns.cases, campaign=found, zone=zone))
     frame = gathered.frame
-    made = await asyncio.to_thread(partial(compute, gathered.cases, period, by, frame.limits, (), frame.tiers))
+    made = await asyncio.to_thread(
+        partial(compute, gathered.cases, period, by, frame.limits, (), frame.tiers.get(by), frame.above)
+    )
     shown: dict[str, Any] = to_builtins(made)
     late, of_leaders = standing.pop("overdue"), {said.key for said in CLAIMS}
     for group in (shown["total"], *shown["groups"]):

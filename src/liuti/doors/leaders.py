@@ -10,7 +10,7 @@ from msgspec import to_builtins
 
 from liuti.doors import given, moves
 from liuti.doors.api import Text, answer
-from liuti.doors.boards import admit
+from liuti.doors.boards.frame import admit
 from liuti.doors.deps import office, who
 from liuti.figures.tables import Limits, Share, share
 from liuti.flow.kernel import Form

@@ -135,10 +135,10 @@ def page(
 ) -> tuple[list[Found], str | None]:  # fmt: skip
     """Its issues as far as this reader sees them, the newest first, and the id to read on before."""
     limit = max(1, min(limit, read.MOST))
-    where = [belongs(find(conn, campaign), zone), *read._allowed(sight.scope(actor))]
+    where = [belongs(find(conn, campaign), zone), *read.allowed(sight.scope(actor))]
     where += [issues.c.id < before] if before else []
-    wanted = select(*read._SHOWN).where(*where).order_by(issues.c.id.desc()).limit(limit + 1)
-    found = [read._found(row) for row in conn.execute(wanted).mappings()]
+    wanted = select(*read.SHOWN).where(*where).order_by(issues.c.id.desc()).limit(limit + 1)
+    found = [read.found_in(row) for row in conn.execute(wanted).mappings()]
     return found[:limit], found[limit - 1].issue.id if len(found) > limit else None
 
 

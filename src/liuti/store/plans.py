@@ -13,7 +13,8 @@ from liuti.flow.issue import Milestone
 from liuti.flow.kernel import Actor
 from liuti.flow.slips import Slip, slip_of
 from liuti.flow.words import Lane, Step
-from liuti.store import boards, read
+from liuti.store import read
+from liuti.store.boards import pages
 from liuti.store.read import Found, Wish
 from liuti.store.tables import issues
 
@@ -35,13 +36,13 @@ def milestones(
     """Of the issues this reader sees that stand before their end, the furthest slipped first, then by planned time;
     leaders and units read of their own. The second says that there were more plans than are read at once."""
     where = [
-        *read._allowed(sight.scope(actor)), *boards._own(actor), *read._narrow(conn, actor, wish),
+        *read.allowed(sight.scope(actor)), *pages.own(actor), *read.narrowed(conn, actor, wish),
         issues.c.lane == Lane.TOPIC.value, issues.c.step.in_([step.value for step in AT_WORK]),
         # Only plans have them, and what is empty is not written into the state.
         issues.c.state.contains('"milestones":['),
     ]  # fmt: skip
-    wanted = select(*read._SHOWN).where(*where).order_by(issues.c.deadline, issues.c.id).limit(MOST_PLANS + 1)
-    rows = [read._found(row) for row in conn.execute(wanted).mappings()]
+    wanted = select(*read.SHOWN).where(*where).order_by(issues.c.deadline, issues.c.id).limit(MOST_PLANS + 1)
+    rows = [read.found_in(row) for row in conn.execute(wanted).mappings()]
     found = [one for row in rows[:MOST_PLANS] if sight.may_see(actor, row.issue) for one in _planned(row, now, zone)]
     found.sort(key=lambda one: (not one.slip.late, -one.slip.days, one.milestone.due, one.found.issue.id, one.number))
     return found, len(rows) > MOST_PLANS
