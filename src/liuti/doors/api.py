@@ -45,9 +45,17 @@ class Purpose(Form):
     purpose: str | None = Field(None, max_length=500)
 
 
-def answer(body: Any, status: int = 200, etag: int | None = None) -> Response:
+class Said(Response):
+    """An answer as JSON that still knows what it says: a page shows the very same."""
+
+    said: Any
+
+
+def answer(body: Any, status: int = 200, etag: int | None = None) -> Said:
     headers = {"Cache-Control": "no-store"} | ({"ETag": f'"{etag}"'} if etag is not None else {})
-    return Response(json.encode(body), status, headers, "application/json")
+    response = Said(json.encode(body), status, headers, "application/json")
+    response.said = body
+    return response
 
 
 async def found_by(request: Request, issue: str, actor: Actor) -> Found:

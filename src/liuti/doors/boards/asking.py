@@ -6,10 +6,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import Request
 from msgspec.structs import replace
 
-from liuti.doors.api import Text, answer
+from liuti.doors.api import Said, Text, answer
 from liuti.doors.boards.frame import Cursor, Limit, admit, clock_of
 from liuti.doors.deps import office, who
 from liuti.flow import sight
@@ -26,7 +26,7 @@ ASKED = (*sorted(OFFICIALS), Role.AUDITADMIN)
 
 async def requests(
     request: Request, role: Text = "", move: Text = "", cursor: Cursor = "", limit: Limit = 50
-) -> Response:
+) -> Said:
     """Without `role`, those you may answer now: not your own, none of your own unit's, none you took part in where
     that keeps you out. With it, those that wait for that role, as far as you may see them."""
     here, actor = office(request), await who(request)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import Query, Request, Response
+from fastapi import Query, Request
 
-from liuti.doors.api import Text, answer
+from liuti.doors.api import Said, Text, answer
 from liuti.doors.boards.frame import WATCHED, Cursor, Limit, admit, as_time, clock_of, seen
 from liuti.doors.deps import office, who
 from liuti.flow import sight
@@ -29,7 +29,7 @@ async def overdue(
     request: Request, step: Step | None = None, unit: Text = "", leader: Text = "", grid: Text = "",
     rung: Annotated[int | None, Query(ge=0, le=5)] = None, colour: Literal["", "yellow", "red"] = "", counts: bool = False,
     cursor: Cursor = "", limit: Limit = 50,
-) -> Response:  # fmt: skip
+) -> Said:  # fmt: skip
     """The earliest due first; leaders and units read of their own. `rung` is the level of the ladder reached, L0 to L5.
     A page may be short of `limit`; give `cursor` back until it is null. `counts` adds how many are red, and where."""
     here, actor = office(request), await who(request)

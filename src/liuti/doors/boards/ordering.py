@@ -6,9 +6,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
-from fastapi import Request, Response
+from fastapi import Request
 
-from liuti.doors.api import answer
+from liuti.doors.api import Said, answer
 from liuti.doors.boards.frame import WATCHED, Cursor, Limit, admit, clock_of
 from liuti.doors.deps import office, who
 from liuti.flow import sight
@@ -22,7 +22,7 @@ from liuti.store.boards import Ordered
 async def orders(
     request: Request, state: Literal["", "drafted", "signed", "answered", "settled"] = "", cursor: Cursor = "",
     limit: Limit = 50,
-) -> Response:  # fmt: skip
+) -> Said:  # fmt: skip
     """The latest first. `yours`: to be signed or settled by you as an inspector, or addressed to you."""
     here, actor = office(request), await who(request)
     admit(actor, *WATCHED)

@@ -7,9 +7,9 @@ from datetime import date
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import Query, Request, Response
+from fastapi import Query, Request
 
-from liuti.doors.api import Text, answer
+from liuti.doors.api import Said, Text, answer
 from liuti.doors.boards.frame import admit, period
 from liuti.doors.deps import office, who
 from liuti.flow.words import Role
@@ -21,7 +21,7 @@ LOOKS_ON = (Role.TEAM, Role.AUDITADMIN)
 ALARMED = (Role.TEAM, Role.INSPECTOR, Role.PRINCIPAL, Role.AUDITADMIN)
 
 
-async def outliers(request: Request, since: date | None = None, until: date | None = None) -> Response:
+async def outliers(request: Request, since: date | None = None, until: date | None = None) -> Said:
     """By officer and unit, over a period of days in local time, both included; the last 30 days unless said otherwise.
     `of` is what a figure is measured against, `times` how often the share is the whole district's."""
     here, actor = office(request), await who(request)
@@ -37,7 +37,7 @@ async def outliers(request: Request, since: date | None = None, until: date | No
 
 async def alerts(
     request: Request, before: Text = "", limit: Annotated[int, Query(ge=1, le=kept.MOST)] = 50
-) -> Response:  # fmt: skip
+) -> Said:  # fmt: skip
     """Rates that passed a limit of the policy, found every night: exclusions and extensions and suspensions, of a unit or
     of the whole district; the latest first, give the last id back as `before` to read on."""
     here, actor = office(request), await who(request)

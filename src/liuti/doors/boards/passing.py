@@ -6,9 +6,9 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 
-from fastapi import Request, Response
+from fastapi import Request
 
-from liuti.doors.api import Text, answer
+from liuti.doors.api import Said, Text, answer
 from liuti.doors.boards.frame import WATCHED, Cursor, Limit, admit, period
 from liuti.doors.deps import office, who
 from liuti.flow import sight
@@ -25,7 +25,7 @@ RECHECKS = (Role.TEAM, Role.INSPECTOR, Role.PRINCIPAL, Role.AUDITADMIN)
 async def strike_offs(
     request: Request, unit: Text = "", since: date | None = None, until: date | None = None, cursor: Cursor = "",
     limit: Limit = 50,
-) -> Response:  # fmt: skip
+) -> Said:  # fmt: skip
     """Who struck off what, when, how, on what evidence: read from the ledger, so that it only grows. Days in local time,
     both included, the last 30 unless said otherwise; units and leaders read of their own. `undone` is what took it back."""
     here, actor = office(request), await who(request)
@@ -60,7 +60,7 @@ def _passed(entry: dict[str, Any]) -> dict[str, Any]:
 async def rechecks(
     request: Request, state: Literal["", "waiting", "agreed", "disagreed"] = "waiting", cursor: Cursor = "",
     limit: Limit = 50,
-) -> Response:  # fmt: skip
+) -> Said:  # fmt: skip
     """What inspectors passed and the lot fell on, the latest first, as long as it may be reopened. Anybody can draw again:
     the lot falls where sha256(`seed:second:` and the seal of the pass) stands below the share."""
     here, actor = office(request), await who(request)

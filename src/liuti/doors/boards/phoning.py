@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import Request
 
-from liuti.doors.api import answer
+from liuti.doors.api import Said, answer
 from liuti.doors.boards.frame import Cursor, Limit, admit, clock_of
 from liuti.doors.deps import office, who
 from liuti.flow import sight
@@ -20,7 +20,7 @@ from liuti.store import boards
 from liuti.store.read import Found
 
 
-async def callbacks(request: Request, cursor: Cursor = "", limit: Limit = 50) -> Response:
+async def callbacks(request: Request, cursor: Cursor = "", limit: Limit = 50) -> Said:
     """Whose call-back is due, the earliest first, those who phoned before those who only did not answer. The number
     itself is opened at `people`, for a purpose, and the look is on record."""
     here, actor = office(request), await who(request)

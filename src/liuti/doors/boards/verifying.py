@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import Request
 
-from liuti.doors.api import answer
+from liuti.doors.api import Said, answer
 from liuti.doors.boards.frame import Cursor, Limit, admit, as_time, clock_of, seen
 from liuti.doors.deps import office, who
 from liuti.flow import sight
@@ -23,7 +23,7 @@ from liuti.store.read import Found
 VERIFIES = (Role.INSPECTOR, Role.TEAM)
 
 
-async def verification(request: Request, cursor: Cursor = "", limit: Limit = 50) -> Response:
+async def verification(request: Request, cursor: Cursor = "", limit: Limit = 50) -> Said:
     """Results that an inspector outside the unit may verify, the earliest due first; a team reads the same list.
     `drawn` says whether the policy's seed draws it from what the clock would have passed: anybody can draw it again."""
     here, actor = office(request), await who(request)
