@@ -24,9 +24,7 @@ from liuti.store.boards import Asked
 ASKED = (*sorted(OFFICIALS), Role.AUDITADMIN)
 
 
-async def requests(
-    request: Request, role: Text = "", move: Text = "", cursor: Cursor = "", limit: Limit = 50
-) -> Said:
+async def requests(request: Request, role: Text = "", move: Text = "", cursor: Cursor = "", limit: Limit = 50) -> Said:
     """Without `role`, those you may answer now: not your own, none of your own unit's, none you took part in where
     that keeps you out. With it, those that wait for that role, as far as you may see them."""
     here, actor = office(request), await who(request)

@@ -25,6 +25,12 @@ MENU = (
     Item("/statistics", "办得怎样", "Results"),
     Item("/desk", "我的工作台", "My desk", OFFICIALS),
     Item("/desk/issues", "全部题目", "All issues", OFFICIALS),
+    Item(
+        "/boards",
+        "督题",
+        "Supervision",
+        OFFICIALS - {Role.GRID_WORKER, Role.INTAKE, Role.ANALYST, Role.PANEL, Role.GATE} | {Role.AUDITADMIN},
+    ),
     Item("/admin", "管理", "Administration", ADMINS),
     Item("/command", "指挥屏", "Command screen", OFFICIALS | {Role.AUDITADMIN}),
 )
