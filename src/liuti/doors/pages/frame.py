@@ -168,10 +168,12 @@ class _Said:
     def __init__(self, reader: Reader, zone: Any, now: datetime) -> None:
         self._reader, self._zone, self._now = reader, zone, now
 
-    def when(self, moment: datetime | None) -> str:
-        """Day and minute; the year only where it is another one."""
-        if moment is None:
+    def when(self, moment: datetime | str | None) -> str:
+        """Day and minute; the year only where it is another one. The ledger's facts tell a time as text."""
+        if not moment:
             return ""
+        if isinstance(moment, str):
+            moment = datetime.fromisoformat(moment)
         there = moment.astimezone(self._zone)
         return f"{self.day(there.date())} {there:%H:%M}"
 
