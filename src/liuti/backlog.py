@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -24,7 +24,11 @@ BATCH = 100
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How intake wants the backlog taken: where issues without a grid belong, and how sure a suggestion must be."""
+    """How intake wants the backlog taken: where issues without a grid belong, and how sure a suggestion must be.
+
+    A label that is neither named nor a category of the policy counts as no suggestion: `otherwise` says less wrong of
+    the matter than the row of an unlike category would.
+    """
 
     grid: str
     least: float = 0.5
@@ -55,7 +59,8 @@ async def accept(
     while True:
         wish = Wish(step=Step.PROPOSE, cursor=cursor, limit=BATCH)
         page = await desk.engine.read(partial(read.page, actor=actor, wish=wish))
-        forms = [_form(one, rule, model) for one in page.found]
+        known = desk.world().policy.categories
+        forms = [_form(one, rule, model, known) for one in page.found]
         codes = await desk.engine.write(
             partial(_accept, desk=desk, actor=actor, found=page.found, forms=forms, now=now)
         )
@@ -69,14 +74,17 @@ async def accept(
         cursor = page.cursor
 
 
-def _form(found: Found, rule: Rule, model: Model | None) -> dict[str, Any]:
+def _form(found: Found, rule: Rule, model: Model | None, known: Container[str]) -> dict[str, Any]:
+    """What a person gave stays theirs; whatever is filled in here is marked as nobody's choice."""
     issue = found.issue
-    guessed = (
-        model.suggest(found.row["title"], found.row["body"], 1) if model is not None and not issue.category else []
-    )
-    sure = [one.category for one in guessed if one.confidence >= rule.least]
-    category = issue.category or (rule.names.get(sure[0], sure[0]) if sure else rule.otherwise)
-    return {"category": category, "urgency": issue.urgency.value, "grid": issue.grid or rule.grid}
+    form = {"category": issue.category, "urgency": issue.urgency.value, "grid": issue.grid or rule.grid}
+    if issue.category:
+        return form
+    for one in model.suggest(found.row["title"], found.row["body"], 1) if model is not None else ():
+        category = rule.names.get(one.category, one.category)
+        if one.confidence >= rule.least and category in known:
+            return form | {"category": category, "confidence": round(one.confidence, 4)}
+    return form | {"category": rule.otherwise, "confidence": 0.0}
 
 
 def _accept(

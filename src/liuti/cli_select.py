@@ -30,6 +30,7 @@ ERR = Console(stderr=True)
 Url = Annotated[
     str | None, typer.Option("--database-url", envvar="LIUTI_DATABASE_URL", help="postgresql://… or sqlite:///path")
 ]
+LOOK_BACK = "score as at an earlier moment: 2026-03-01 or 2026-03-01T09:00+08:00"
 By = Annotated[str, typer.Option("--by", help="login of the analyst (to close: or of the panel)")]
 Name = Annotated[str, typer.Argument(metavar="N", help="number or id of the round")]
 rounds = typer.Typer(invoke_without_command=True, help="the panel's rounds: list, open, show, close, replay")
@@ -169,7 +170,7 @@ def rank(
     ] = None,
     labels: Annotated[str, typer.Option(help="the model's labels as the policy's: 环境保护=environment,…")] = "",
     verified: Annotated[bool, typer.Option(help="the users of the file are verified households")] = False,
-    as_of: Annotated[str | None, typer.Option(metavar="MOMENT", help="2026-03-01 or 2026-03-01T09:00+08:00")] = None,
+    as_of: Annotated[str | None, typer.Option(metavar="MOMENT", help=LOOK_BACK)] = None,
     top: Annotated[int, typer.Option(min=1, max=500, help="lines shown")] = 20,
     slots: Annotated[int, typer.Option(min=1, max=200, help="slots to recommend for")] = 10,
     report: Annotated[Path | None, typer.Option(help="write a page that works offline")] = None,
@@ -265,12 +266,19 @@ def rounds_list(context: typer.Context, database_url: Url = None) -> None:
 
 
 @rounds.command("open")
-def rounds_open(slots: Annotated[int, typer.Option()], by: By, database_url: Url = None) -> None:
+def rounds_open(
+    slots: Annotated[int, typer.Option()],
+    by: By,
+    as_of: Annotated[str | None, typer.Option(metavar="MOMENT", help=LOOK_BACK)] = None,
+    database_url: Url = None,
+) -> None:
     """Score what waits, freeze it, recommend; who opens a round has no vote in it."""
     from liuti import selection
 
     with in_words():
-        opened = selection.open_round(database(database_url), by, slots, _hand())
+        chosen = database(database_url)
+        until = moment(as_of, policy(chosen.policy_file).hours.zone)
+        opened = selection.open_round(chosen, by, slots, _hand(), until)
     said(f"第 {opened.number} 轮已开,{opened.scored} 题,可推荐 {opened.recommendable} 题,入选 {opened.recommended} 题",
          f"round {opened.number} is open: {opened.scored} matters, {opened.recommendable} recommendable, {opened.recommended} recommended")  # fmt: skip
 

@@ -18,6 +18,7 @@ from liuti.flow.words import Role
 from liuti.policy import Policy
 from liuti.rank import panel
 from liuti.rank.categories import Model
+from liuti.rank.factors import Subject
 from liuti.rank.score import FORMULA, Score, score
 from liuti.report import Behind, Matter, Message, Report
 from liuti.selection_files import Labelled, Progress
@@ -84,11 +85,13 @@ def rank(settings: Settings, asked: Asked, now: datetime, as_of: datetime | None
         waiting, policy = engine.read(partial(_waiting, words=settings.policy_words(), as_of=moment))
         # Scoring thousands of matters takes seconds: no transaction stays open for so long.
         weights, rule = policy.score.weights.model_dump(), policy.score
-        found = [score(one, weights, policy.version, rule.unknown_most) for one in seen(waiting)]
+        of = {one.id: one for one in seen(waiting)}
+        found = [score(one, weights, policy.version, rule.unknown_most) for one in of.values()]
         heard = {one.id: int(next(f for f in one.factors if f.name == "households").raw["voices"]) for one in found}
 
         def told(ids: Sequence[str]) -> Mapping[str, Behind]:
-            return engine.read(partial(_told, policy=policy, heard={one: heard[one] for one in ids}, texts=asked.texts))
+            counted = {one: (heard[one], _named(of[one])) for one in ids}
+            return engine.read(partial(_told, counted=counted, texts=asked.texts))
 
         return Report(
             source="数据库 database", as_of=moment, voices=sum(heard.values()), by_area=("按网格", "by grid"),
@@ -101,16 +104,18 @@ def _waiting(conn: Connection, words: str | None, as_of: datetime) -> tuple[Wait
     return gather(conn, policy, as_of), policy
 
 
-def _told(conn: Connection, policy: Policy, heard: Mapping[str, int], *, texts: bool) -> Mapping[str, Behind]:
-    return {issue: _behind(conn, policy, issue, n, texts=texts) for issue, n in heard.items()}
+def _named(subject: Subject) -> str:
+    return subject.category.zh if subject.category is not None else ""
 
 
-def _behind(conn: Connection, policy: Policy, issue: str, heard: int, *, texts: bool) -> Behind:
+def _told(conn: Connection, counted: Mapping[str, tuple[int, str]], *, texts: bool) -> Mapping[str, Behind]:
+    return {issue: _behind(conn, issue, *told, texts=texts) for issue, told in counted.items()}
+
+
+def _behind(conn: Connection, issue: str, heard: int, category: str, *, texts: bool) -> Behind:
     """The issues of its topic that still wait, and where the topic was raised."""
     found = read.find(conn, issue)
     assert found is not None, "no issue is ever deleted"
-    row = policy.categories.get(found.issue.category)
-    category = row.zh if row is not None else found.issue.category
     if not texts:
         return Behind(heard, category)
     messages = [_message(found.issue, found.row["title"], found.row["body"])]
@@ -157,10 +162,9 @@ def accept(
         try:
             await worlds.refresh(engine)
             actor = await engine.read(partial(_officer, login=login))
-            if rule.otherwise not in worlds().policy.categories:
-                raise Refused(
-                    "category_is_known", 422, f"没有类别 {rule.otherwise}。", f"There is no category {rule.otherwise}."
-                )
+            known = worlds().policy.categories
+            if unknown := next((one for one in (rule.otherwise, *rule.names.values()) if one not in known), None):
+                raise Refused("category_is_known", 422, f"没有类别 {unknown}。", f"There is no category {unknown}.")
             desk = Desk(engine, FLOW, worlds, settings.ring(), lambda: now, settings.seal)
             done = 0
 
@@ -191,14 +195,18 @@ def list_rounds(settings: Settings) -> list[Any]:
         return engine.read(rounds.listed)
 
 
-def open_round(settings: Settings, login: str, slots: int, hand: By) -> rounds.Opened:
-    """In the name of an analyst, who then has no vote in it; the audit keeps whose hand it was. Refused as rounds.open_round."""
+def open_round(settings: Settings, login: str, slots: int, hand: By, as_of: datetime | None = None) -> rounds.Opened:
+    """In the name of an analyst, who then has no vote in it; the audit keeps whose hand it was. `as_of` scores as at an
+    earlier moment, for a look back. Refused as rounds.open_round, and a moment that lies ahead."""
     if not 1 <= slots <= MOST_SLOTS:
         raise Refused("bad_form", 422, f"名额须为 1 至 {MOST_SLOTS}。", f"Slots are 1 to {MOST_SLOTS}.", "slots")
+    moment = as_of or hand.at
+    if moment > hand.at:
+        raise Refused("bad_form", 422, "时刻不得晚于现在。", "The moment is not after now.", "as_of")
 
     def waiting(conn: Connection) -> tuple[str, Waiting, Policy]:
         rounds.refuse_if_open(conn)
-        return _person(conn, login, Role.ANALYST), *_waiting(conn, settings.policy_words(), hand.at)
+        return _person(conn, login, Role.ANALYST), *_waiting(conn, settings.policy_words(), moment)
 
     def keep(conn: Connection, by: str, prepared: rounds.Prepared) -> rounds.Opened:
         opened = rounds.keep(conn, prepared, by, hand.at)
@@ -207,7 +215,7 @@ def open_round(settings: Settings, login: str, slots: int, hand: By) -> rounds.O
 
     with Blocking(settings.database_url) as engine:
         by, found, policy = engine.read(waiting)
-        prepared = rounds.prepare(seen(found), policy, slots, hand.at)
+        prepared = rounds.prepare(seen(found), policy, slots, moment)
         return engine.write(partial(keep, by=by, prepared=prepared))
 
 

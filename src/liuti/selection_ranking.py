@@ -10,6 +10,7 @@ from functools import cached_property
 
 from liuti.policy import Policy
 from liuti.rank import words
+from liuti.rank.agreed import Given, agreed
 from liuti.rank.categories import Model
 from liuti.rank.factors import Category, Subject
 from liuti.rank.score import Score, Voice, Watch, households, score
@@ -33,10 +34,10 @@ class Guide:
 
 
 def rank(given: Source, guide: Guide, asked: Asked, progress: Progress) -> Report:
-    """One subject a topic, named by its earliest message; each user is a household.
+    """One subject a topic, named by its earliest message, of the category most of them have; each user is a household.
 
     As of `given.until`; without it as of the latest message, and without any times as of now. The file is read once for
-    the topics, once for the words of the earliest, and once more for the messages shown.
+    the topics, once for their categories, once for the words of the earliest, and once more for the messages shown.
     """
     return _Ranking(given, guide, find(given, progress, whole=True)).report(asked, progress)
 
@@ -79,14 +80,32 @@ class _Ranking:
     def _scores(self, progress: Progress) -> Iterator[Score]:
         policy = self.guide.policy
         weights, most = policy.score.weights.model_dump(), policy.score.unknown_most
+        given = self._given(progress)
         for n, row in enumerate(self.given.rows(progress, "评分 scoring")):
             if n in self.matters:
-                yield score(self._subject(n, row), weights, policy.version, most)
+                yield score(self._subject(n, row, given), weights, policy.version, most)
 
-    def _subject(self, lead: int, row: Row) -> Subject:
-        # The earliest message speaks alone, as in the database. With the words of three, four fifths of the large topics
+    def _given(self, progress: Progress) -> Sequence[Given]:
+        """The category of each message: what the file says, else what the model is sure of."""
+        if "category" not in self.given.places and self.guide.model is None:
+            return ()
+        return [self._told_of(row) for row in self.given.rows(progress, "分类 sorting")]
+
+    def _told_of(self, row: Row) -> Given:
+        model, labels = self.guide.model, self.guide.labels
+        if row.category:
+            return Given(labels.get(row.category, row.category))
+        for best in model.suggest(row.title, row.text, 1) if model is not None else ():
+            if best.confidence >= SURE:
+                return Given(labels.get(best.category, best.category), best.confidence)
+        return Given("")
+
+    def _subject(self, lead: int, row: Row, given: Sequence[Given]) -> Subject:
+        # The words are the earliest message's alone, as in the database. With the words of three, four fifths of the large topics
         # could be recommended instead of two fifths, but a topic that mixes two matters then gathers the reasons of both.
-        of, category = self.matters[lead], self._category(row)
+        of = self.matters[lead]
+        in_time = sorted(of, key=lambda n: (self.found.moments[n] or self.as_of, n))
+        category = self._category(agreed(given[n] for n in in_time) if given else None)
         self.categories[str(lead)] = category.zh or category.code if category is not None else ""
         rule = self.guide.policy.score
         watch = Watch(same_text_accounts=rule.same_text_accounts, same_text_hours=rule.same_text_hours)
@@ -105,21 +124,18 @@ class _Ranking:
             verified=self.guide.verified, text_digest=self.found.digests[n],
         )  # fmt: skip
 
-    def _category(self, row: Row) -> Category | None:
-        """What the file says, else what the model is sure of; one the policy's table lacks is a name without values."""
-        label, guessed, model = row.category, False, self.guide.model
-        if not label and model is not None and (best := model.suggest(row.title, row.text, 1)):
-            label, guessed = (best[0].category, True) if best[0].confidence >= SURE else ("", False)
-        if not label:
+    def _category(self, found: Given | None) -> Category | None:
+        """The policy's row of it; one the policy's table lacks is a name without values."""
+        if found is None:
             return None
-        label = self.guide.labels.get(label, label)
+        label, sure = found
         for code, kept in self.guide.policy.categories.items():
             if label.lower() in (code, kept.zh, kept.en.lower()):
                 return Category(
                     code=code, zh=kept.zh, en=kept.en, severity=kept.severity, units=kept.units, remit=kept.remit,
-                    money=kept.money, non_exclusive=kept.non_exclusive, guessed=guessed,
+                    money=kept.money, non_exclusive=kept.non_exclusive, guessed=sure is not None, confidence=sure,
                 )  # fmt: skip
-        return Category(code=label, guessed=guessed)
+        return Category(code=label, guessed=sure is not None, confidence=sure)
 
     def _told(self, shown: Mapping[str, Sequence[int]], progress: Progress, *, texts: bool) -> Mapping[str, Behind]:
         whose = {n: name for name, of in shown.items() for n in of} if texts else {}

@@ -109,6 +109,69 @@ async def test_the_messages_of_a_topic_are_one_subject_with_the_households_of_al
     assert found["apart"].crowd.unverified == 1
 
 
+async def test_a_topic_has_the_category_and_the_history_of_most_of_its_messages(engine: Engine) -> None:
+    def settle(conn: Connection) -> None:
+        add(conn, "first", category="food", submitted=NOW - 40 * DAY)
+        add(conn, "second", category="noise")
+        add(conn, "third", category="noise", step=Step.PROPOSE, lane=None)
+        add(conn, "chosen", category="roads", step=Step.CLAIM)
+        add(conn, "gone", category="roads", step=Step.WITHDRAWN)
+        add(conn, "tip", category="roads", step=Step.PROPOSE, kind=Kind.TIP_OFF)
+        add(conn, "tomorrow", category="roads", submitted=NOW + DAY)
+        topic(conn, "bar", ["first", "second", "third", "chosen", "gone", "tip", "tomorrow"])
+        closed(conn, 1, NOW - 400 * DAY, category="food")
+        closed(conn, 2, NOW - 30 * DAY, category="noise")
+        closed(conn, 3, NOW - 30 * DAY, category="noise")
+
+    await engine.write(settle)
+    one = (await engine.read(read))["first"]
+    assert one.category is not None
+    assert (one.category.code, one.category.guessed) == ("noise", False)
+    assert factor(one, "severity").value == POLICY.categories["noise"].severity
+    assert one.history is not None
+    assert one.history.closed == 2, "of the like of most of them, not of the first"
+
+
+async def test_what_a_model_suggested_is_shown_as_suggested_until_somebody_gives_a_category(engine: Engine) -> None:
+    def settle(conn: Connection) -> None:
+        add(conn, "first", category="noise", category_confidence=0.9)
+        add(conn, "second", category="noise", category_confidence=0.6)
+        add(conn, "third", category="food", category_confidence=0.0)
+        topic(conn, "bar", ["first", "second", "third"])
+        add(conn, "apart", category="noise")
+
+    await engine.write(settle)
+    found = await engine.read(read)
+    known = found["first"].category
+    assert known is not None
+    assert (known.code, known.guessed, known.confidence) == ("noise", True, 0.75)
+    assert "推测的类别,把握 75%" in factor(found["first"], "severity").zh
+    assert "suggested, 75% sure" in factor(found["first"], "severity").en
+    assert factor(found["first"], "severity").origin is Origin.PRESUMED
+    assert "推测" not in factor(found["apart"], "severity").zh
+
+    def correct(conn: Connection) -> None:
+        state: dict[str, Any] = {"step": Step.SELECT, "version": 3, "category": "fumes", "submitted": NOW - 10 * DAY}
+        conn.execute(update(issues).where(issues.c.id == "third").values(columns_of(Issue("third", **state))))
+
+    await engine.write(correct)
+    known = (await engine.read(read))["first"].category
+    assert known is not None
+    assert (known.code, known.guessed) == ("fumes", False), "one word of a person outweighs what was suggested"
+
+
+async def test_looked_at_as_of_an_earlier_day_what_came_later_adds_no_community(engine: Engine) -> None:
+    def settle(conn: Connection) -> None:
+        town(conn)
+        add(conn, "hole", submitted=NOW - 40 * DAY)
+        add(conn, "later", submitted=NOW - 5 * DAY, grid="g-2")
+        topic(conn, "road", ["hole", "later"])
+
+    await engine.write(settle)
+    assert (await engine.read(read))["hole"].communities == 2
+    assert (await engine.read(lambda conn: read(conn, NOW - 30 * DAY)))["hole"].communities == 1
+
+
 async def test_a_merged_message_counts_with_its_lead_and_only_once(engine: Engine) -> None:
     def settle(conn: Connection) -> None:
         add(conn, "lead")

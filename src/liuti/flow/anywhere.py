@@ -327,7 +327,8 @@ def reclassify(case: Case) -> None:
         {"kind": issue.kind, "urgency": issue.urgency, "category": issue.category},
     )
     issue.kind, issue.urgency = form.kind or issue.kind, form.urgency or issue.urgency
-    issue.category = form.category or issue.category
+    if form.category:
+        issue.category, issue.category_confidence = form.category, None
     issue.grid = form.grid if form.grid is not None else issue.grid
     issue.livelihood = form.livelihood if form.livelihood is not None else issue.livelihood
     issue.danger = issue.danger or issue.urgency is Urgency.URGENT

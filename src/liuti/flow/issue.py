@@ -153,6 +153,8 @@ class Issue(Struct, omit_defaults=True):
     urgency: Urgency = Urgency.GENERAL
     danger: bool = False
     category: str = ""
+    category_confidence: float | None = None
+    """How sure the model was that gave the category, 0 where nothing was sure; None: a person gave it."""
     grid: str = ""
     whole_district: bool = False
     livelihood: bool = False

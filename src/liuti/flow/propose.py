@@ -241,13 +241,14 @@ def refuse(case: Case) -> None:
 
 
 class Acceptance(Form):
-    """Into the pool of topics."""
+    """Into the pool of topics. `confidence` says that nobody chose the category, and how sure was what suggested it."""
 
     example: ClassVar[dict[str, Any]] = {"category": "lighting", "urgency": "general", "grid": "g-01"}
     category: Id
     urgency: Urgency
     grid: str = Field("", max_length=64)
     livelihood: bool | None = None
+    confidence: float | None = Field(None, ge=0, le=1)
 
 
 @rule
@@ -276,6 +277,7 @@ def neither_urgent_nor_tip_off(case: Case) -> bool:
 def into_the_pool(case: Case) -> None:
     issue, form = case.issue, case.form
     issue.lane, issue.category, issue.urgency = Lane.TOPIC, form.category, form.urgency
+    issue.category_confidence = form.confidence
     issue.grid = form.grid or issue.grid
     if form.livelihood is not None:
         issue.livelihood = form.livelihood

@@ -36,7 +36,8 @@ ORIGIN_ZH = {Origin.PRESUMED: "推定", Origin.EVIDENCE: "有据", Origin.UNKNOW
 
 
 class Category(msgspec.Struct, frozen=True, kw_only=True):
-    """The row of the policy's table; ``guessed``: it was suggested, nobody has set it. None: the table is silent."""
+    """The row of the policy's table; ``guessed``: it was suggested, nobody has set it, and ``confidence`` is how sure
+    the suggestion was, None where that was not kept. A value None: the table is silent."""
 
     code: str
     zh: str = ""
@@ -47,6 +48,7 @@ class Category(msgspec.Struct, frozen=True, kw_only=True):
     money: float | None = None
     non_exclusive: float | None = None
     guessed: bool = False
+    confidence: float | None = None
 
 
 class Crowd(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,7 +168,11 @@ def _table(subject: Subject) -> Category | None:
 
 def _of(row: Category) -> tuple[str, str]:
     zh, en = row.zh or row.code, row.en or row.code
-    return (f"「{zh}」(推测的类别)", f"{en} (suggested)") if row.guessed else (f"「{zh}」", en)
+    if not row.guessed:
+        return f"「{zh}」", en
+    if row.confidence is None:
+        return f"「{zh}」(推测的类别)", f"{en} (suggested)"
+    return f"「{zh}」(推测的类别,把握 {row.confidence:.0%})", f"{en} (suggested, {row.confidence:.0%} sure)"
 
 
 def _from_table(subject: Subject, name: str, zh: str, en: str) -> Factor | None:
@@ -175,7 +181,9 @@ def _from_table(subject: Subject, name: str, zh: str, en: str) -> Factor | None:
     if row is None or value is None:
         return None
     label_zh, label_en = _of(row)
-    raw = {"category": row.code, "guessed": row.guessed}
+    raw: dict[str, Any] = {"category": row.code, "guessed": row.guessed}
+    if row.confidence is not None:
+        raw["confidence"] = row.confidence
     return _presumed(
         name, value, raw, f"{zh} {value:g},按{label_zh}一类的惯例", f"{en} {value:g}, as usual for {label_en}"
     )

@@ -18,6 +18,7 @@ from liuti.flow.issue import Evidence
 from liuti.flow.words import Closing, Kind, Lane, Step
 from liuti.policy import Policy
 from liuti.rank import words
+from liuti.rank.agreed import Given, agreed
 from liuti.rank.factors import Category, History, Override, Subject
 from liuti.rank.score import Voice, Watch, households
 from liuti.store.tables import entries, grids, issues, voices
@@ -35,6 +36,7 @@ class _Said(Struct):
     """What of an issue's state the score looks at."""
 
     whole_district: bool = False
+    category_confidence: float | None = None
     evidence: tuple[Evidence, ...] = ()
     cleared: tuple[str, ...] = ()
     burst_reviewed: datetime | None = None
@@ -58,7 +60,8 @@ _MATTERS = (
 )
 # What was found to be a tip-off stays in the topic it had, and tells nobody anything.
 _LIKE = select(
-    topic_members.c.topic_id, issues.c.id, issues.c.step, issues.c.closing, issues.c.grid, issues.c.state
+    topic_members.c.topic_id, issues.c.id, issues.c.step, issues.c.closing, issues.c.category, issues.c.grid,
+    issues.c.submitted_at, issues.c.reported_at, issues.c.state,
 ).where(
     topic_members.c.topic_id.in_(bindparam("topics", expanding=True)), topic_members.c.issue_id == issues.c.id,
     issues.c.kind != Kind.TIP_OFF.value,
@@ -226,6 +229,8 @@ def _subject(
     rule = policy.score
     watch = Watch(same_text_accounts=rule.same_text_accounts, same_text_hours=rule.same_text_hours)
     grid = ground.grids.get(lead.grid)
+    together = _together(ground, lead, like)
+    category = _category(policy, together)
     return Subject(
         id=lead.id,
         title=lead.title,
@@ -233,11 +238,11 @@ def _subject(
         first_proposed=_since(lead),
         as_of=as_of,
         crowd=households(heard, as_of, state.cleared, state.burst_reviewed, watch),
-        category=_category(policy, lead.category),
+        category=category,
         returned=_returned(ground, like) if ground.since_a_year else None,
-        history=ground.history.get(lead.category) if ground.since_a_year else None,
+        history=ground.history.get(category.code) if ground.since_a_year and category is not None else None,
         population=grid.population if grid is not None else None,
-        communities=_communities(ground, state, lead, like),
+        communities=_communities(ground, state, together),
         communities_total=ground.communities or None,
         tags=tuple(tag for tag in grid.tags.split(",") if tag) or None if grid is not None else None,
         overrides=tuple(
@@ -250,13 +255,22 @@ def _subject(
     )  # fmt: skip
 
 
-def _category(policy: Policy, code: str) -> Category | None:
-    row = policy.categories.get(code)
-    if row is None:
+def _together(ground: _Ground, lead: Any, like: Iterable[Any]) -> list[Any]:
+    """The lead and what of its topic waits with it at that moment, the earliest first."""
+    others = (row for row in like if row.id != lead.id and row.step in COUNTS and _since(row) <= ground.as_of)
+    return sorted([lead, *others], key=lambda row: (_since(row), row.id))
+
+
+def _category(policy: Policy, together: Iterable[Any]) -> Category | None:
+    """What they agree in."""
+    found = agreed(Given(row.category, _STATE.decode(row.state).category_confidence) for row in together)
+    row = policy.categories.get(found.category) if found is not None else None
+    if found is None or row is None:
         return None
     return Category(
-        code=code, zh=row.zh, en=row.en, severity=row.severity, units=row.units, remit=row.remit, money=row.money,
-        non_exclusive=row.non_exclusive,
+        code=found.category, zh=row.zh, en=row.en, severity=row.severity, units=row.units, remit=row.remit,
+        money=row.money, non_exclusive=row.non_exclusive, guessed=found.confidence is not None,
+        confidence=found.confidence,
     )  # fmt: skip
 
 
@@ -266,12 +280,11 @@ def _returned(ground: _Ground, like: Iterable[Any]) -> int:
     return sum(1 for at in ends if at is not None and ground.as_of - YEAR <= at <= ground.as_of)
 
 
-def _communities(ground: _Ground, state: _Said, lead: Any, like: Iterable[Any]) -> int | None:
+def _communities(ground: _Ground, state: _Said, together: Iterable[Any]) -> int | None:
     """How many communities the topic's messages come from; all of them when the whole district is meant."""
     if state.whole_district:
         return ground.communities or None
-    codes = {lead.grid} | {row.grid for row in like if row.step in COUNTS}
-    found = {_community(ground, code) for code in codes} - {""}
+    found = {_community(ground, row.grid) for row in together} - {""}
     return len(found) or None
 
 
