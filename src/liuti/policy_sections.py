@@ -238,6 +238,7 @@ class Weights(Section):
 class Score(Section):
     unknown_most: Weight
     set_aside_every: Count
+    few_households: Count = 6  # a policy kept from before this key says nothing of it
     same_text_accounts: Count
     same_text_hours: Count
     weights: Weights

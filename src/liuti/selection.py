@@ -57,9 +57,9 @@ def listed(
 ) -> dict[str, Any]:  # fmt: skip
     """The top of the ranking and what it was chosen from; `told` is asked once for what stands behind the ids shown."""
     by_id = {one.id: one for one in scores}
-    every, aside = list(by_id.values()), policy.score.set_aside_every
-    places = panel.recommend(every, asked.slots, aside)
-    firm = {one.id: one.share for one in panel.sensitivity(every, asked.slots, aside)}
+    every, aside = list(by_id.values()), (policy.score.set_aside_every, policy.score.few_households)
+    places = panel.recommend(every, asked.slots, *aside)
+    firm = {one.id: one.share for one in panel.sensitivity(every, asked.slots, *aside)}
     shown, others = places[: asked.top], [one for one in places[asked.top :] if sizes[one.id] > 1]
     largest = sorted(others, key=lambda one: -sizes[one.id])[:LARGEST]
     behind = told([place.id for place in (*shown, *largest)])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from liuti import policy
 from liuti.rank.factors import (
@@ -232,6 +233,22 @@ def test_where_only_households_tell_the_rest_of_the_people_is_unknown_until_they
     assert found("beneficiaries", crowd=Crowd(verified=33)) == UNKNOWN
     assert found("beneficiaries", crowd=Crowd(verified=34)) == (0.5032, "presumed")  # 102 people of 10,000
     assert "户数" in by("beneficiaries", crowd=Crowd(verified=600), said=Said(scope="community", people=1500)).zh
+
+
+def test_only_households_that_weigh_claim_a_crowd() -> None:
+    assert by("beneficiaries", crowd=Crowd(unverified=500)).raw["behind"] == 9, "3 persons for each of h = 3"
+    assert by("beneficiaries", crowd=Crowd(verified=40, unverified=500)).raw["behind"] == 150
+    assert by("beneficiaries", crowd=Crowd(verified=540)).raw["behind"] == 1620
+
+
+def test_a_suggested_category_is_named_as_suggested_with_how_sure_it_is() -> None:
+    guessed = replace(LIGHTING, guessed=True)
+    assert "「路灯照明」一类" in by("severity", category=LIGHTING).zh
+    assert "「路灯照明」(推测的类别)一类" in by("severity", category=guessed).zh
+    sure = by("severity", category=replace(guessed, confidence=0.634))
+    assert "「路灯照明」(推测的类别,把握 63%)一类" in sure.zh
+    assert "Street lighting (suggested, 63% sure)" in sure.en
+    assert sure.raw == {"category": "lighting", "guessed": True, "confidence": 0.634}
 
 
 def test_one_homes_story_does_not_say_how_many_use_a_street_lamp() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from datetime import UTC, datetime, timedelta
 
@@ -11,21 +12,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liuti import policy
-from liuti.rank.factors import FACTORS, Factor, Origin
+from liuti.rank.factors import FACTORS, Factor, Origin, effective
 from liuti.rank.panel import Place, Why, quiet, recommend, sensitivity
 from liuti.rank.score import Score
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
-WEIGHTS: dict[str, float] = policy.default().score.weights.model_dump()
+POLICY = policy.default()
+WEIGHTS: dict[str, float] = POLICY.score.weights.model_dump()
 PRESUMED, UNKNOWN = Origin.PRESUMED, Origin.UNKNOWN
 
 
-def made(id: str, days: int = 0, unknown: tuple[str, ...] = (), households: float = 1.0, **values: float) -> Score:  # noqa: A002
-    """A score with these values, .5 for the rest; made by hand so that a test chooses its total."""
-    values = {**dict.fromkeys(FACTORS, 0.5), "severity": 0.4, "households": households, **values}
+def made(
+    id: str,  # noqa: A002
+    days: int = 0,
+    unknown: tuple[str, ...] = (),
+    behind: tuple[int, int] = (50, 0),
+    **values: float,
+) -> Score:
+    """A score with these values, .5 for the rest; made by hand so that a test chooses its total. ``behind``: verified
+    and unverified households."""
+    crowd = {"verified": behind[0], "unverified": behind[1]}
+    reached = round(math.log(1 + effective(*behind)) / math.log(51), 4)
+    values = {**dict.fromkeys(FACTORS, 0.5), "severity": 0.4, "households": reached, **values}
     factors = tuple(
         Factor(
-            name=name, value=values[name], origin=UNKNOWN if name in unknown else PRESUMED, raw={}, zh=name, en=name,
+            name=name, value=values[name], origin=UNKNOWN if name in unknown else PRESUMED,
+            raw=crowd if name == "households" else {}, zh=name, en=name,
             weight=WEIGHTS[name], points=values[name] * WEIGHTS[name],
         )
         for name in FACTORS
@@ -44,7 +56,7 @@ def loud(number: int) -> list[Score]:
 
 
 def grave(id: str, beneficiaries: float = 0.0) -> Score:  # noqa: A002
-    return made(id, households=0.1, severity=0.9, beneficiaries=beneficiaries)
+    return made(id, behind=(1, 0), severity=0.9, beneficiaries=beneficiaries)
 
 
 def top(places: list[Place]) -> list[str]:
@@ -110,15 +122,38 @@ def test_without_enough_quiet_matters_totals_decide() -> None:
 @pytest.mark.parametrize(
     ("score", "is_quiet"),
     [
-        (made("a", severity=0.8, households=0.49), True),
-        (made("b", vulnerable=0.8, households=0.49), True),
-        (made("c", severity=0.79, households=0.49), False),
-        (made("d", severity=0.9, households=0.5), False),
-        (made("e", severity=0.9, households=0.1, unknown=("severity",)), False),
+        (made("a", severity=0.8, behind=(6, 0)), True),
+        (made("b", vulnerable=0.8, behind=(1, 5)), True),
+        (made("c", severity=0.79, behind=(6, 0)), False),
+        (made("d", severity=0.9, behind=(7, 0)), False),
+        (made("e", severity=0.9, behind=(1, 0), unknown=("severity",)), False),
+        (made("f", severity=0.9, behind=(0, 6)), True),
+        (made("g", severity=0.9, behind=(0, 7)), False),
+        (made("h", severity=0.9, behind=(0, 54)), False),
     ],
 )
 def test_quiet_means_known_to_be_grave_and_from_few(score: Score, is_quiet: bool) -> None:
     assert quiet(score) is is_quiet
+
+
+def test_few_is_what_the_policy_calls_few() -> None:
+    assert POLICY.score.few_households == 6
+    some = made("a", severity=0.9, behind=(0, 9))
+    assert (quiet(some), quiet(some, few=9)) == (False, True)
+    scores = [*loud(8), made("g", severity=0.9, behind=(0, 9), beneficiaries=0)]
+    assert "g" not in top(recommend(scores, 5))
+    assert "g" in top(recommend(scores, 5, few=9))
+    assert "g" in {one.id for one in sensitivity(scores, 5, few=9)}
+
+
+@pytest.mark.parametrize(("value", "is_quiet"), [(0.4949, True), (0.53, False), (0.9, False)])
+def test_households_that_a_person_put_right_are_as_many_as_the_value_stands_for(value: float, is_quiet: bool) -> None:
+    given = made("a", severity=0.9, behind=(1, 0))
+    factors = tuple(
+        msgspec.structs.replace(one, value=value, origin=Origin.EVIDENCE) if one.name == "households" else one
+        for one in given.factors
+    )
+    assert quiet(msgspec.structs.replace(given, factors=factors)) is is_quiet
 
 
 @pytest.mark.parametrize(("slots", "every"), [(-1, 5), (3, 0)])
@@ -133,7 +168,7 @@ MANY = st.lists(
         id=st.uuids().map(str),
         days=st.integers(0, 3),
         unknown=st.sampled_from([(), ("days",), ("severity", "beneficiaries", "spread", "days")]),
-        households=st.sampled_from([0.1, 0.6, 1.0]),
+        behind=st.sampled_from([(1, 0), (0, 30), (50, 0)]),
         severity=st.sampled_from([0.2, 0.9]),
         beneficiaries=st.sampled_from([0.0, 0.5, 1.0]),
     ),
@@ -170,7 +205,7 @@ def test_a_place_is_firm_when_no_single_weight_moves_it() -> None:
 
 
 def test_changing_a_weight_may_change_who_is_recommendable() -> None:
-    edge = made("edge", unknown=("beneficiaries", "severity", "remit"), beneficiaries=1, households=1)  # 28 of 30
+    edge = made("edge", unknown=("beneficiaries", "severity", "remit"), beneficiaries=1)  # 28 of 30
     assert sensitivity([edge], 1)[0].share == 1.0
     tight = msgspec.structs.replace(edge, unknown_most=28.0)
     out = sensitivity([tight], 1)[0].out

@@ -19,8 +19,9 @@ NOMINAL_COMMUNITIES = 10
 MEDIAN_FROM = 3  # cases before their median days are an estimate
 READ_FROM = 30  # visible characters before what a text does not mention tells something
 FEWEST_TO_GROW = 5
+MANY = 51  # one more than the households from which their factor is 1
 OPEN_FROM = 0.8  # from here on the table's non_exclusive means everybody's
-BEHIND = ("按反映户数估计", "by the households behind it")
+BEHIND = ("按计入的反映户数估计", "by the households that count")
 DAY = 86_400.0
 
 
@@ -254,7 +255,7 @@ def households(subject: Subject) -> Factor:
     en = f"Raised by {number} household(s), {crowd.verified} of them verified"
     if crowd.same_text:
         zh, en = f"{zh},同文批量诉求暂按一户计", f"{en}; copies of one text count as one until cleared"
-    return _presumed("households", math.log(1 + h) / math.log(51), raw, zh, en)
+    return _presumed("households", math.log(1 + h) / math.log(MANY), raw, zh, en)
 
 
 def growth(subject: Subject) -> Factor:
@@ -350,7 +351,7 @@ def dependency(subject: Subject) -> Factor:
 
 def beneficiaries(subject: Subject) -> Factor:
     """min(1, ln(1+b) ÷ ln(1+population)), b the people counted, else those the text speaks of, and never fewer than
-    3 for each household behind it. Where only households tell and say less than .5, the others stay unknown, as where
+    3 for each of the h households that weigh (`effective`): what nobody has verified claims no crowd. Where only households tell and say less than .5, the others stay unknown, as where
     the text tells one home's story of what the table calls open to all."""
     said, crowd = subject.said, subject.crowd
     behind = round(PERSONS * effective(crowd.verified, crowd.unverified))

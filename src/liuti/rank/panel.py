@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from liuti.rank.factors import FACTORS, Factor, Origin
+from liuti.rank.factors import FACTORS, MANY, Factor, Origin
 from liuti.rank.score import TOTAL_DIGITS, Score
 
 SET_ASIDE_EVERY = 5
 GRAVE = 0.8  # severity or vulnerable from here on is high
-FEW = 0.5  # a value of households below this is low: up to 6 of them
+FEW = 6  # households, verified or not
 SWING = 0.2
 
 
@@ -50,11 +50,20 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     en: str
 
 
-def quiet(score: Score) -> bool:
-    """Whether a set-aside slot may go to it: known to be grave or to touch vulnerable people, and from few households."""
+def quiet(score: Score, few: int = FEW) -> bool:
+    """Whether a set-aside slot may go to it: known to be grave or to touch vulnerable people, and from ``few``
+    households or fewer. All of them are counted: nobody's phone being proved does not make fifty neighbours few."""
     known = {one.name: one.value for one in score.factors if one.origin is not Origin.UNKNOWN}
     grave = max(known.get("severity", 0.0), known.get("vulnerable", 0.0)) >= GRAVE
-    return grave and score.value("households") < FEW
+    return grave and _behind(score) <= few
+
+
+def _behind(score: Score) -> int:
+    """The households behind it; where a person put the factor right, as many as that value stands for."""
+    (factor,) = (one for one in score.factors if one.name == "households")
+    if factor.origin is Origin.EVIDENCE:
+        return round(float(MANY**factor.value)) - 1
+    return int(factor.raw["verified"] + factor.raw["unverified"])
 
 
 class _Line(NamedTuple):
@@ -67,7 +76,9 @@ class _Line(NamedTuple):
     quiet: bool
 
 
-def recommend(scores: Iterable[Score], slots: int, set_aside_every: int = SET_ASIDE_EVERY) -> list[Place]:
+def recommend(
+    scores: Iterable[Score], slots: int, set_aside_every: int = SET_ASIDE_EVERY, few: int = FEW
+) -> list[Place]:
     """All matters, the recommended ones first in their rank, then those below, then those not recommendable.
 
     By total; equal totals: the earlier first proposal, then the id. One slot in ``set_aside_every``, rounded up, goes
@@ -75,7 +86,7 @@ def recommend(scores: Iterable[Score], slots: int, set_aside_every: int = SET_AS
     still lacking, the best quiet ones below take the place of the last others. Where there are too few, totals decide.
     """
     every = {one.id: one for one in scores}
-    lines = sorted(_line(one) for one in every.values())
+    lines = sorted(_line(one, few) for one in every.values())
     chosen, aside = _chosen(lines, slots, set_aside_every)
     by_total = {line.id: at for at, line in enumerate((line for line in lines if line.may), 1)}
     rank = {line.id: at for at, line in enumerate((line for line in lines if line.id in chosen), 1)}
@@ -83,8 +94,8 @@ def recommend(scores: Iterable[Score], slots: int, set_aside_every: int = SET_AS
     return sorted(places, key=lambda one: (one.rank is None, one.rank or 0, one.by_total is None))
 
 
-def _line(score: Score) -> _Line:
-    return _Line(-score.total, score.first_proposed, score.id, score.recommendable, quiet(score))
+def _line(score: Score, few: int) -> _Line:
+    return _Line(-score.total, score.first_proposed, score.id, score.recommendable, quiet(score, few))
 
 
 def _chosen(lines: Iterable[_Line], slots: int, every: int) -> tuple[set[str], set[str]]:
@@ -142,14 +153,14 @@ class Firmness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def sensitivity(
-    scores: Sequence[Score], slots: int, set_aside_every: int = SET_ASIDE_EVERY, swing: float = SWING
+    scores: Sequence[Score], slots: int, set_aside_every: int = SET_ASIDE_EVERY, few: int = FEW, swing: float = SWING
 ) -> list[Firmness]:
     """Each weight in turn less and more by ``swing``, the others shared out so that they still add up to 100; for all
     who have a slot at least once, the firmest first."""
     changes = [(name, 1 + by) for name in FACTORS for by in (-swing, swing)]
     out: dict[str, list[tuple[str, float]]] = {}
     kept = Counter[str]()
-    bases = [_base(one) for one in scores]
+    bases = [_base(one, few) for one in scores]
     chosen_by_change = {
         change: _chosen(sorted(_moved(one, *change) for one in bases), slots, set_aside_every)[0] for change in changes
     }
@@ -173,12 +184,12 @@ class _Base(NamedTuple):
     factors: dict[str, Factor]
 
 
-def _base(score: Score) -> _Base:
+def _base(score: Score, few: int) -> _Base:
     every = score.factors
     weight = math.fsum(one.weight for one in every)
     points = math.fsum(one.value * one.weight for one in every)
     unknown = math.fsum(one.weight for one in every if one.origin is Origin.UNKNOWN)
-    return _Base(_line(score), weight, points, unknown, score.unknown_most, {one.name: one for one in every})
+    return _Base(_line(score, few), weight, points, unknown, score.unknown_most, {one.name: one for one in every})
 
 
 def _moved(base: _Base, name: str, times: float) -> _Line:

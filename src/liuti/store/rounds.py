@@ -107,9 +107,9 @@ def prepare(subjects_: Iterable[Subject], policy: Policy, slots: int, as_of: dat
     scored = {one.id: (one, frozen) for one, frozen in scores(map(_without_words, subjects_), policy)}
     if not scored:
         raise Refused("nothing_to_choose", 422, "选题库中没有待选的题。", "Nothing waits to be selected.")
-    every, found = policy.score.set_aside_every, [one for one, _ in scored.values()]
-    lines = panel.recommend(found, slots, every)
-    return Prepared(as_of, slots, policy.version, scored, lines, panel.sensitivity(found, slots, every))
+    aside, found = (policy.score.set_aside_every, policy.score.few_households), [one for one, _ in scored.values()]
+    lines = panel.recommend(found, slots, *aside)
+    return Prepared(as_of, slots, policy.version, scored, lines, panel.sensitivity(found, slots, *aside))
 
 
 def _without_words(subject: Subject) -> Subject:
