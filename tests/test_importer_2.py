@@ -231,6 +231,33 @@ async def test_the_rows_own_time_is_kept_and_the_clocks_start_at_the_import(desk
 
 
 @pytest.mark.parametrize(
+    ("source", "phone", "user", "verified"),
+    [
+        (Channel.HOTLINE, "13800000001", "", True), (Channel.HOTLINE, "", "U0001", False),
+        (Channel.HOTLINE, "-", "", False), (Channel.COUNTER, "", "", True), (Channel.GRID, "", "", True),
+        (Channel.IMPORT, "13800000001", "U0001", False), (Channel.LETTER, "13800000001", "", False),
+    ],
+)  # fmt: skip
+async def test_the_hotline_verifies_by_the_callers_number_and_by_nothing_it_calls_people(
+    desk: Desk, tmp_path: Path, source: Channel, phone: str, user: str, verified: bool
+) -> None:
+    path = write_csv(tmp_path / "a.csv", [("T-1", phone, "路灯坏了。", user, "")])
+    columns = {"external_id": NAMES[0], "phone": NAMES[1], "text": NAMES[2], "reporter": NAMES[3]}
+    done = await importer.import_file(desk, path, source=source, columns=columns, bad_path=tmp_path / "bad.csv")
+    assert done.new == 1
+    assert await desk.engine.read(lambda conn: conn.execute(select(voices.c.verified)).scalar()) is verified
+
+
+def test_that_nobody_will_count_as_verified_is_said_beforehand() -> None:
+    said = importer.unverified_shown
+    assert "no column of caller numbers" in said(Channel.HOTLINE, {"text": "a", "reporter": "b"}).plain
+    assert "no column of phones or addresses" in said(Channel.COUNTER, {"text": "a"}).plain
+    assert not said(Channel.HOTLINE, {"text": "a", "phone": "b"})
+    assert not said(Channel.GRID, {"text": "a", "address": "b"})
+    assert not said(Channel.IMPORT, {"text": "a"})
+
+
+@pytest.mark.parametrize(
     "cell",
     ["2019-02-28 11:25:05", "2019/2/28 11:25:05", "2019年2月28日 11时25分05秒", "2019-02-28T03:25:05Z", "20190228T112505"],
 )  # fmt: skip

@@ -173,7 +173,10 @@ def migrate(database_url: Url = None) -> None:
 def import_(
     file: Path,
     database_url: Url = None,
-    source: Annotated[str, typer.Option(help="web 12345 grid counter letter import")] = "import",
+    source: Annotated[
+        str,
+        typer.Option(help="web 12345 grid counter letter import; 12345 with caller numbers, counter and grid verify"),
+    ] = "import",
     columns: Annotated[
         str | None, typer.Option("--map", help="text=body,title=title,external_id=msg_id,reported_at=created_at")
     ] = None,

@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from liuti.flow.kernel import Actor, Refused
+from liuti.flow.people import IN_PERSON
 from liuti.flow.propose import UNKNOWN
 from liuti.flow.words import Channel, Role
 from liuti.policy import Policy
@@ -335,6 +336,17 @@ def columns_shown(columns: Mapping[str, str], sheet: Sequence[str]) -> Group:
         table.add_row(field, Text(column))
     left = [name for name in sheet if name not in columns.values()]
     return Group(table, Text(f"不导入 left out: {', '.join(left) or '-'}", style="dim"))
+
+
+def unverified_shown(source: Channel, columns: Mapping[str, str]) -> Text:
+    """Says beforehand when nobody will count as verified though the source knows its people; else empty."""
+    if source is Channel.HOTLINE and "phone" not in columns:
+        return Text("没有来电号码一列:来电人均按未核实计  no column of caller numbers: everybody counts as unverified")
+    if source in IN_PERSON and not {"phone", "address"} & columns.keys():
+        return Text(
+            "没有电话或住址一列:各人按未核实计  no column of phones or addresses: everybody counts as unverified"
+        )
+    return Text()
 
 
 @contextmanager

@@ -90,6 +90,8 @@ async def import_rows(settings: Settings, path: Path, source: str, columns: str 
     there = importer.columns_of(path)
     chosen = importer.parse_map(columns) if columns else importer.guess(there)
     console.print(importer.columns_shown(chosen, there))
+    if note_ := importer.unverified_shown(channel, chosen):
+        console.print(note_, soft_wrap=True)
     engine, worlds = open_engine(settings.database_url, pool=2), Worlds(settings.policy_words())
     try:
         await worlds.refresh(engine)

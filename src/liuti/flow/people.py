@@ -50,7 +50,14 @@ def notice_shown(case: Case) -> bool | Fault:
     return own_entry or case.form.notice_version == current or Fault(current=current, field="notice_version")
 
 
-VERIFIED = frozenset({Channel.HOTLINE, Channel.COUNTER, Channel.GRID})
+IN_PERSON = frozenset({Channel.COUNTER, Channel.GRID})
+
+
+def is_verified(channel: Channel, contact: Contact) -> bool:
+    """Met at the counter or by a grid worker, or called the hotline, which handed over the caller's number. What another
+    system calls its users is no number (docs/rules.md §1)."""
+    called = channel is Channel.HOTLINE and any(char.isdigit() for char in contact.phone)
+    return called or channel in IN_PERSON
 
 
 def add_voice(case: Case, channel: Channel) -> None:
@@ -60,7 +67,7 @@ def add_voice(case: Case, channel: Channel) -> None:
         "issue_id": case.issue.id,
         "contact": case.form.contact,
         "channel": channel.value,
-        "verified": channel in VERIFIED,
+        "verified": is_verified(channel, case.form.contact),
         "staff": _speaks_for_itself(case, channel),
         "at": case.now,
     }
