@@ -125,6 +125,12 @@ def test_the_digest_is_of_what_is_said_and_not_of_how() -> None:
     assert load(changed("claims = 5", "claims = 6")).digest != POLICY.digest
 
 
+def test_a_policy_kept_before_a_key_was_added_is_read_and_is_the_same_policy() -> None:
+    before = load(changed("few_households = 6\n", ""))
+    assert (before.score.few_households, before.digest) == (6, POLICY.digest)
+    assert load(changed("few_households = 6", "few_households = 7")).digest != POLICY.digest
+
+
 # What breaks the rules
 
 

@@ -105,8 +105,10 @@ class Policy(Section):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 in hex of what the policy says; comments, order and spelling of the file do not count."""
-        said = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        """SHA-256 in hex of what the policy says; comments, order and spelling of the file do not count, nor does a key
+        that came later and says what held before: a version that was kept without it is the same policy."""
+        chosen = self.model_dump(mode="json", exclude_defaults=True)
+        said = json.dumps(chosen, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(said.encode()).hexdigest()
 
     @cached_property
