@@ -1,4 +1,4 @@
-"""Where the strike-off ledger and the second looks find what was passed; alerts of rates that passed their limit."""
+"""Where the strike-off ledger and the second looks find what was passed; alerts of rates that passed their limit; residents asked."""
 
 from __future__ import annotations
 
@@ -33,3 +33,29 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["issue_id"], ["issues.id"], name="fk_alerts_issue_id"),
         sa.UniqueConstraint("period", "kind", "about", name="uq_alerts_period_kind_about"),
     )
+    key = [
+        sa.Column("issue_id", sa.String(64), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("voice_id", sa.String(64), nullable=False),
+    ]
+    op.create_table(
+        "residents",
+        *(column._copy() for column in key),
+        sa.Column("person", sa.String(64), nullable=False),
+        sa.Column("seed", sa.String(100), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("issue_id", "round", "voice_id", name="pk_residents"),
+        sa.ForeignKeyConstraint(["issue_id"], ["issues.id"], name="fk_residents_issue_id"),
+    )
+    op.create_index("ix_residents_at", "residents", ["at"])
+    op.create_table(
+        "resident_answers",
+        *(column._copy() for column in key),
+        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("solved", sa.String(8), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("issue_id", "round", "voice_id", name="pk_resident_answers"),
+        sa.ForeignKeyConstraint(["issue_id"], ["issues.id"], name="fk_resident_answers_issue_id"),
+    )
+    op.create_index("ix_resident_answers_at", "resident_answers", ["at"])

@@ -73,6 +73,9 @@ def _words(
         words["due"] = _said(due, zone)
     if not voice:
         return words
+    if event == "sample":  # a stranger to the matter: what is public of it, and not the code that opens more
+        token = ring.resident_token(voice, issue.id, issue.verdict.round)
+        return {"title": hide_phones(row["title"]), "token": token, "rate": f"{base_url}/s/{token}"}
     words |= _told(event, step, issue, zone) | _named(event, issue, policy)
     if issue.kind is not Kind.TIP_OFF:  # a phone may be shared: what was found is read with the receipt
         words |= _repeated(row, event, step, issue)
@@ -162,7 +165,7 @@ EXAMPLE: dict[str, str] = {
     "route_zh": "应当通过诉讼、仲裁、行政复议或政府信息公开等法定途径处理",
     "route_en": "Goes to a court, arbitration, administrative review or an information request",
     "cause_zh": "受季节或天气限制", "cause_en": "Season or weather", "closing_zh": "已解决", "closing_en": "solved",
-    "leader_post": "副主任", "rejected": "1", "code": "048213", "rate": "https://liuti.example/r/lr1.EXAMPLE",
+    "leader_post": "副主任", "rejected": "1", "code": "048213", "rate": "https://liuti.example/r/lr1.EXAMPLE", "title": "12 lamps, Yingbin Road",
 }  # fmt: skip
 
 

@@ -119,7 +119,9 @@ def fit(path: Path) -> None:
 
 def as_json(report: Report) -> bytes:
     """The same bytes for the same period, whenever it is made."""
-    return json.format(json.encode(report.tables, order="deterministic"), indent=1) + b"\n"
+    asked, limits = report.frame.residents, report.frame.limits
+    whole: dict[str, Any] = dict(report.tables) | ({"residents": asked.shares(limits)} if asked.invited else {})
+    return json.format(json.encode(whole, order="deterministic"), indent=1) + b"\n"
 
 
 # -- as a table ----------------------------------------------------------------------------------------------------
@@ -165,7 +167,7 @@ def html(report: Report) -> str:
     total, names = report.tables["unit"], report.frame.names
     return _pieces().get_template("page.html").render(
         report=report.period, total=total, whole=total.total, tables=report.tables, names=names, columns=COLUMNS,
-        dimensions=DIMENSIONS, ways=WAYS, said={one.key: one for one in total.definitions}, limits=report.frame.limits,
+        dimensions=DIMENSIONS, ways=WAYS, residents=report.frame.residents.shares(report.frame.limits), said={one.key: one for one in total.definitions}, limits=report.frame.limits,
         alerts=_alerts(total.total, total.groups, names["unit"], report.frame), idle=_idle(report.tables["leader"], names["leader"]),
         local=lambda text: f"{datetime.fromisoformat(text).astimezone(zone):%Y-%m-%d %H:%M}",
         style=(PIECES / "month.css").read_text("utf-8"),

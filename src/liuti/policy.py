@@ -33,6 +33,7 @@ from liuti.policy_sections import (
     Retention,
     Route,
     SameDay,
+    Sample,
     Score,
     UrgentOrNot,
 )
@@ -80,6 +81,7 @@ class Policy(Section):
     phone_codes: PhoneCodes = PhoneCodes()
     files: Files
     draw: Draw
+    sample: Sample = Sample()
     ladder: Ladder
     danger: Danger
     score: Score

@@ -164,6 +164,15 @@ class Draw(Section):
     second: Share = 0.1
 
 
+class Sample(Section):
+    """Residents of the same places asked about a published topic that was passed: how many, none unless the district
+    says so, how long an invitation is good, and the seed they are drawn by."""
+
+    residents: Annotated[int, Field(ge=0)] = 0
+    days: Count = 15
+    seed: Word = "liuti-sample-1"
+
+
 class Ladder(Section):
     warn_at: Annotated[float, Field(gt=0, lt=1)]
     urge_after: Length

@@ -25,6 +25,7 @@ from liuti.letters import written
 from liuti.lines import post_of
 from liuti.matters import Arranging
 from liuti.post import Post
+from liuti.sampling import Sampling
 from liuti.senders import NotSent, NotYet, Sender
 from liuti.settings import Settings
 from liuti.store import codes, outbox, sweep
@@ -335,8 +336,15 @@ async def run_worker(settings: Settings, stop: asyncio.Event, now: Callable[[], 
         desk = Desk(engine, FLOW, worlds, settings.ring(), now, settings.seal)
         post = post_of(settings, engine, desk.ring, now, lambda: desk.world().calendar.zone)
         arranging, watching = Arranging(engine, desk.world), Watching(engine, desk.world)
+        sampling = Sampling(engine, desk.world)
         forget: Chore = (lambda at: engine.write(partial(codes.forget, now=at)), 3600.0)
-        chores = ((arranging.arrive, 2.0), (arranging.at_night, 300.0), (watching.at_night, 300.0), forget)
+        chores = (
+            (arranging.arrive, 2.0),
+            (arranging.at_night, 300.0),
+            (watching.at_night, 300.0),
+            (sampling.at_night, 300.0),
+            forget,
+        )
         await Worker(desk, post, now, base_url=settings.base_url, worlds=worlds, chores=chores).run(stop)
     finally:
         if post is not None:

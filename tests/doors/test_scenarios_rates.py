@@ -7,6 +7,7 @@ from typing import Any
 
 from liuti import monthly
 from liuti.alarms import Watching
+from liuti.figures import few
 from liuti.letters import written
 from liuti.senders import Letter
 from liuti.store import outbox, people
@@ -17,6 +18,7 @@ from tests.doors.town import NOTICE, Body, Town, at
 __all__ = ["town", "watched"]
 
 watched = test_boards.watched
+UNTOLD = few.UNTOLD.text
 NOISE = "楼下歌厅半夜太吵,请管一管。"
 
 
@@ -264,14 +266,23 @@ async def test_what_fewer_than_five_said_is_in_no_figure_that_a_unit_reads(watch
         await rated(watched, 4, "parks")
     lonely = await rated(watched, 1, "water", solved="no")
     body = await figures(watched, "officer_water")
-    assert group(body, "water")["rates"]["satisfied"]["raw"] is None
-    assert group(body, "roads")["rates"]["satisfied"]["raw"] is None, "or the whole less the others would tell it"
+    assert text(body, "satisfied", "water") == UNTOLD
+    assert text(body, "satisfied", "roads") == UNTOLD, "or the whole less the others would tell it"
     assert text(body, "satisfied", "parks") == "7/7"
     assert text(body, "satisfied").startswith("13/14")
     assert body["total"]["channels"] == {}
     assert text(body, "on_time", "water") == "1/1", "what the unit did itself is told"
     assert text(await figures(watched), "satisfied", "water") == "0/1", "whoever watches reads it"
     assert lonely
+
+
+async def test_the_page_everybody_may_read_does_not_tell_it_either(watched: Town) -> None:
+    for _ in range(6):
+        await rated(watched, 5)
+    await rated(watched, 1, "water", solved="no")
+    page = (await watched.client.get("/statistics")).text
+    assert "0/1" not in page and "6/6" not in page, "the whole is 6 of 7: either row would give the other away"
+    assert "6/7" in page
 
 
 async def test_an_exclusion_does_not_tell_the_unit_what_was_said(watched: Town) -> None:
@@ -282,5 +293,5 @@ async def test_an_exclusion_does_not_tell_the_unit_what_was_said(watched: Town) 
     await watched.does("inspector", "grant", {}, issue)
     body = await figures(watched, "head_roads")
     satisfied = group(body, "roads")["rates"]["satisfied"]
-    assert (satisfied["raw"]["text"], satisfied["adjusted"]) == ("7/8", None)
+    assert (satisfied["raw"]["text"], satisfied["adjusted"]["text"]) == ("7/8", UNTOLD)
     assert text(await figures(watched), "satisfied", "roads", "adjusted") == "7/7"

@@ -29,6 +29,7 @@ from liuti.doors import (
     plans,
     problems,
     projects,
+    residents,
     rounds,
     topics,
 )  # fmt: skip
@@ -133,6 +134,7 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
         projects.router(),
         leaders.router(),
         plans.router(),
+        residents.router(),
         events.router(),
         metrics.router(times, settings.metrics_token, settings.metrics_networks),
         api.health(),

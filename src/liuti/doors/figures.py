@@ -11,8 +11,8 @@ from msgspec import to_builtins
 from liuti.doors.api import answer
 from liuti.doors.deps import office, who
 from liuti.doors.moves import problems
+from liuti.figures.few import hidden
 from liuti.figures.periods import Period, period_of
-from liuti.figures.rates import DEFINITIONS
 from liuti.figures.tables import BY, Figures
 from liuti.flow import sight
 from liuti.flow.kernel import Actor, Refused, not_yours
@@ -48,8 +48,15 @@ async def figures(
     gathered = await gather(here.engine, asked, world)
     # Minutes of a large district's cases: not where everybody else waits for an answer.
     found = await asyncio.to_thread(figures_by, gathered, asked, by)
-    shown = _shown(found, gathered.frame.names[by])
-    return answer(shown if not actor.roles.isdisjoint(sight.READERS) else _hidden(shown))
+    frame = gathered.frame
+    shown = _shown(found if tells_all(actor) else hidden(found), frame.names[by])
+    shown["residents"] = to_builtins(frame.residents.shares(frame.limits)) if frame.residents.invited else None
+    return answer(shown)
+
+
+def tells_all(actor: Actor) -> bool:
+    """Whether the reader may know what few people said: not the public, not who reads for a unit alone."""
+    return not actor.roles.isdisjoint(sight.READERS)
 
 
 def admit(actor: Actor, by: str) -> None:
@@ -75,39 +82,6 @@ def wanted(name: str, now: Any, zone: Any) -> Period:
         zh = "期间须为月 2026-10、季 2026-Q4 或年 2026,且已经开始。"
         en = "A period is a month 2026-10, a quarter 2026-Q4 or a year 2026, and has begun."
         raise Refused("bad_period", 422, zh, en, "period") from error
-
-
-FEW = 5
-"""Below it a count of what people said could be laid beside a case, and a unit would know who said it."""
-VOICED = frozenset(definition.key for definition in DEFINITIONS if definition.voiced)
-
-
-def _hidden(shown: dict[str, Any]) -> dict[str, Any]:
-    """For readers of a unit only: what fewer than five people said stays untold, and what would give it away beside the
-    whole (docs/rules.md §8)."""
-    for name in VOICED:
-        told = [group["rates"] for group in shown["groups"] if group["rates"][name]["raw"]["n"]]
-        told.sort(key=lambda rates: rates[name]["raw"]["n"])
-        few = sum(_few(rates[name]) for rates in told)
-        # One hidden row is the whole less the others: the next smallest is hidden with it, else the whole.
-        for rates in told[: 2 if few == 1 else few]:
-            rates[name] = UNTOLD
-        if (few == 1 and len(told) == 1) or _few(shown["total"]["rates"][name]):
-            shown["total"]["rates"][name] = UNTOLD
-    for group in (shown["total"], *shown["groups"]):
-        group["channels"] = {}
-        for name in VOICED:
-            rate = group["rates"][name]
-            if rate["raw"] and 0 < rate["raw"]["n"] - rate["adjusted"]["n"] < FEW:
-                group["rates"][name] = rate | {"adjusted": None}
-    return shown
-
-
-UNTOLD = {"raw": None, "adjusted": None, "rank": None, "alert": False}
-
-
-def _few(rate: dict[str, Any]) -> bool:
-    return 0 < int(rate["raw"]["n"]) < FEW
 
 
 def _shown(found: Figures, names: dict[str, str]) -> dict[str, Any]:

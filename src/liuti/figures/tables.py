@@ -87,6 +87,20 @@ class Said(Struct, frozen=True):
     denominator: tuple[str, str]
 
 
+class Residents(Struct, frozen=True):
+    """What a random sample of residents said in the period, who did not bring the matters themselves; in no rate above."""
+
+    invited: int = 0
+    answered: int = 0
+    satisfied: int = 0
+    solved: int = 0
+
+    def shares(self, limits: Limits) -> dict[str, Share]:
+        counted = {"satisfied": self.satisfied, "solved": self.solved}
+        shares = {name: share(hits, self.answered, limits) for name, hits in counted.items()}
+        return {"answered": share(self.answered, self.invited, limits)} | shares
+
+
 class Figures(Struct, frozen=True):
     """One period's figures: of all cases together, and by one dimension."""
 

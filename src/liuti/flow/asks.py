@@ -14,6 +14,7 @@ from liuti.flow.parts import (
     DISPATCHED,
     LEADER,
     PROPOSER,
+    UNITS,
     VOICES,
     Id,
     Text,
@@ -299,12 +300,12 @@ MOVES = (
     ),
     Move(
         32, "extend", "延期", "extend", SOLVE, (Relation.LEAD_UNIT,), (), Extension,
-        guards=(asked_before_due, extensions_left, no_longer_than_the_original), does=extend, tells=(PROPOSER, LEADER),
+        guards=(asked_before_due, extensions_left, no_longer_than_the_original), does=extend, tells=(PROPOSER, LEADER, UNITS),
         signers=head_then_inspector_or_leader, asks_of=(HEAD, INSPECTOR, ITS_LEADER),
     ),
     Move(
         33, "suspend", "挂账", "suspend", (Step.SOLVE, Step.SUSPENDED), (Relation.ITS_LEADER,), (Step.SUSPENDED,), Suspension,
-        guards=(cause_is_listed, review_is_near), does=suspend, tells=(VOICES,),
+        guards=(cause_is_listed, review_is_near), does=suspend, tells=(VOICES, LEADER, UNITS),
         signers=with_inspector, asks_of=(INSPECTOR,), starts=(Clock.HOLD,),
     ),
     Move(

@@ -17,6 +17,7 @@ from liuti.flow.parts import (
     LEAD_UNIT,
     LEADER,
     PROPOSER,
+    UNITS,
     VOICES,
     Text,
     not_former_unit,
@@ -407,7 +408,7 @@ MOVES = (
     Move(
         44, "reopen", "重开", "reopen", ENDED, (Role.INSPECTOR, Role.TEAM, Role.INTAKE), (Step.SOLVE, Step.SELECT, Step.PROPOSE),
         Reopening, duties=(reopens_from_outside,), guards=(reopened_in_time, ground_holds), does=reopen,
-        tells=(VOICES, INTAKE, LEAD_UNIT), starts=(Clock.REDO, Clock.SELECT, Clock.INTAKE),
+        tells=(VOICES, INTAKE, LEADER, UNITS), starts=(Clock.REDO, Clock.SELECT, Clock.INTAKE),
     ),
     Move(
         49, "exclude", "剔除", "exclude from the rates", (Step.EVALUATE, Step.CLOSED), (Relation.OWN_UNIT,), (), Exclusion,

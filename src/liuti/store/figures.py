@@ -18,10 +18,11 @@ from liuti.figures.cases import Case, Leader, Rating
 from liuti.figures.past import Entry, Rated, past
 from liuti.figures.periods import Period
 from liuti.figures.stand import case_of
-from liuti.figures.tables import Limits
+from liuti.figures.tables import Limits, Residents
 from liuti.flow.clocks import World
 from liuti.flow.words import OPEN, Kind, Role
 from liuti.policy import Policy
+from liuti.store import residents
 from liuti.store.act import STATE
 from liuti.store.claims import with_legacy
 from liuti.store.people import roles_of
@@ -121,6 +122,7 @@ class Frame(NamedTuple):
     names: dict[str, dict[str, str]]
     above: dict[str, tuple[str, ...]]
     """The places a grid lies in, from the district down."""
+    residents: Residents = Residents()
 
 
 def frame(conn: Connection, period: Period, world: World) -> Frame:
@@ -138,7 +140,8 @@ def frame(conn: Connection, period: Period, world: World) -> Frame:
     }
     tiers = {"unit": {row.id: row.kind for row in found}, "grid": {row.id: row.level for row in places}}
     above = {row.id: tuple(row.path.strip("/").split("/")[:-1]) for row in places}
-    return Frame(then, limits_of(then), leaders, tiers, names, above)
+    asked = residents.summed(conn, period.start, period.as_of)
+    return Frame(then, limits_of(then), leaders, tiers, names, above, asked)
 
 
 def _policy_of(conn: Connection, period: Period, today: Policy) -> Policy:

@@ -77,7 +77,7 @@ _TAKE = (
 _TAKEN = (
     select(
         letters.c.id, letters.c.issue_id, letters.c.version, letters.c.event, letters.c.recipient, letters.c.at,
-        letters.c.tries, issues.c.query_code, issues.c.state, entries.c.to_step, entries.c.words,
+        letters.c.tries, issues.c.query_code, issues.c.title, issues.c.state, entries.c.to_step, entries.c.words,
     )
     .join(issues, issues.c.id == letters.c.issue_id)
     .join(entries, and_(entries.c.issue_id == letters.c.issue_id, entries.c.version == letters.c.version))

@@ -40,3 +40,28 @@ alerts = Table(
     Column("at", Moment, nullable=False),
     UniqueConstraint("period", "kind", "about"),
 )
+
+# Residents drawn to be asked about a matter, and what they said: apart from voices and ratings.
+residents = Table(
+    "residents",
+    META,
+    Column("issue_id", ForeignKey("issues.id"), primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("voice_id", String(64), primary_key=True),
+    Column("person", String(64), nullable=False),
+    Column("seed", String(100), nullable=False),
+    Column("at", Moment, nullable=False),
+)
+Index("ix_residents_at", residents.c.at)
+resident_answers = Table(
+    "resident_answers",
+    META,
+    Column("issue_id", ForeignKey("issues.id"), primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("voice_id", String(64), primary_key=True),
+    Column("level", Integer, nullable=False),
+    Column("solved", String(8), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+Index("ix_resident_answers_at", resident_answers.c.at)

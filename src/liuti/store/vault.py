@@ -172,9 +172,22 @@ class KeyRing:
         claims = UUID(voice_id).bytes + UUID(issue_id).bytes + round.to_bytes(1, "big")
         return _token("lr1.", key.version, key.rating, claims)
 
+    def resident_token(self, voice_id: str, issue_id: str, round: int) -> str:  # noqa: A002 - the word of the rules
+        """The token in a letter that asks a resident about an issue: it opens nothing that a voice may do."""
+        key = self._keys[-1]
+        claims = UUID(voice_id).bytes + UUID(issue_id).bytes + round.to_bytes(1, "big")
+        return _token("ls1.", key.version, key.rating, claims)
+
+    def open_resident(self, text: str) -> RatingClaim | None:
+        """Whom, what and which round a resident's token is for, None when no key of the ring made it."""
+        return self._open_claim("ls1.", text)
+
     def open_rating(self, text: str) -> RatingClaim | None:
         """Whom, what and which round a rating token is for, None when no key of the ring made it."""
-        claims = self._open("lr1.", text, 33)
+        return self._open_claim("lr1.", text)
+
+    def _open_claim(self, kind: str, text: str) -> RatingClaim | None:
+        claims = self._open(kind, text, 33)
         if claims is None:
             return None
         return RatingClaim(str(UUID(bytes=claims[:16])), str(UUID(bytes=claims[16:32])), claims[32])

@@ -11,9 +11,10 @@ from fastapi import APIRouter, Request, Response
 
 from liuti import monthly
 from liuti.doors.deps import Office, office
-from liuti.doors.figures import admit
+from liuti.doors.figures import admit, tells_all
 from liuti.doors.pages.counting import counting, report
 from liuti.doors.pages.frame import PageRoute, page, reader_of
+from liuti.figures.few import hidden
 from liuti.flow.words import SIX
 from liuti.store import gauges, read, screen
 from liuti.store.gauges import Standing
@@ -69,8 +70,9 @@ async def command(request: Request) -> Response:
     now = await now_of(here)
     month = _months(here, 1)[0]
     return await page(
-        request, "command/screen.html", **_words(now), month=month, report=await report(here, month), shown=SHOWN
-    )
+        request, "command/screen.html", **_words(now), month=month, shown=SHOWN,
+        report=_told(await report(here, month), tells_all(reader.actor)),
+    )  # fmt: skip
 
 
 async def live(request: Request) -> Response:
@@ -119,8 +121,14 @@ async def statistics(request: Request) -> Response:
     asked = request.query_params.get("month", months[0])
     month = asked if asked in months else months[0]
     return await page(
-        request, "command/statistics.html", months=months, month=month, report=await report(here, month), shown=SHOWN
-    )
+        request, "command/statistics.html", months=months, month=month, shown=SHOWN,
+        report=_told(await report(here, month), whole=False),
+    )  # fmt: skip
+
+
+def _told(made: monthly.Report | None, whole: bool) -> monthly.Report | None:
+    """Who knows the cases, as every unit does, would know whose word a small count is (docs/rules.md §8)."""
+    return made if made is None or whole else made._replace(tables={"unit": hidden(made.tables["unit"])})
 
 
 async def where(request: Request) -> Response:
