@@ -12,10 +12,16 @@ depends_on = None
 
 MOMENT = sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")
 PASSED = sa.text("move = 'pass_check'")
+# Besides what it was: an answer that proved untrue drafts an order where the one before is settled.
+ORDERS = sa.text(
+    "(move IN ('order', 'escalate', 'settle') OR (move = 'urge' AND role = 'clock' AND facts LIKE '%\"rung\"\\:2%'))"
+)
 
 
 def upgrade() -> None:
     columns = ["at", "issue_id", "version"]
+    op.drop_index("ix_entries_orders", "entries")
+    op.create_index("ix_entries_orders", "entries", columns, postgresql_where=ORDERS, sqlite_where=ORDERS)
     op.create_index("ix_entries_passed", "entries", columns, postgresql_where=PASSED, sqlite_where=PASSED)
     op.create_index("ix_measures_issue", "measures", ["issue_id"])
     op.create_table(

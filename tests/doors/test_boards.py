@@ -455,6 +455,18 @@ async def test_an_order_is_found_by_its_state_from_draft_to_strike_off(watched: 
     assert await rows(watched, "orders", "officer_parks") == []
 
 
+async def test_an_order_drafted_after_an_untrue_answer_waits_for_its_signature(watched: Town) -> None:
+    issue = await direct(watched)
+    await watched.does("inspector", "order", {"to": "unit:roads", "text": "请书面说明。"}, issue)
+    await watched.does("officer_roads", "respond", {"reply": "已经修好。"}, issue)
+    await watched.later(minutes=5)
+    await watched.does("inspector", "settle", {"order": 1, "note": "现场未修。", "untrue": True}, issue)
+    [draft] = await rows(watched, "orders?state=drafted", "inspector")
+    assert (draft["order"], draft["to"], draft["yours"]) == (2, "unit:roads", True)
+    await watched.does("inspector", "order", {"draft": 2, "text": "请如实说明。"}, issue)
+    assert [row["order"] for row in await rows(watched, "orders", "inspector")] == [2, 1], "each order once"
+
+
 # -- standing out --------------------------------------------------------------------------------------------------
 
 

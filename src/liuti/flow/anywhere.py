@@ -166,14 +166,18 @@ def urge(case: Case) -> None:
     on_duty = ("role:intake",) if rung == 1 and late.length.endswith("h") else ()
     case.tell("urge", *dict.fromkeys((*responsible(case, late), *on_duty)))
     if rung == 2:
-        number = len(issue.orders) + 1
-        to = next(iter(responsible(case, late)), "role:inspector")
-        issue.orders = (*issue.orders, Order(number, to, "", case.now, clock=late.clock))
-        case.noted["order"] = number
-        case.tell("order.drafted", "role:inspector")
+        case.noted["order"] = _draft(case, next(iter(responsible(case, late)), "role:inspector"), late.clock)
     elif rung == 3:
         issue.interviews += 1
         case.tell("interview", "role:inspector", "role:principal")
+
+
+def _draft(case: Case, to: str, clock: str) -> int:
+    """An order without words, for an inspector to write and sign; its number."""
+    number = len(case.issue.orders) + 1
+    case.issue.orders = (*case.issue.orders, Order(number, to, "", case.now, clock=clock))
+    case.tell("order.drafted", "role:inspector")
+    return number
 
 
 class OrderSheet(Form):
@@ -259,6 +263,8 @@ class Settlement(Form):
     example: ClassVar[dict[str, Any]] = {"order": 1, "note": "情况属实,予以销号。"}
     order: int
     note: str = ""
+    untrue: bool = False
+    """The answer proved untrue: another order is drafted at once."""
 
 
 @rule
@@ -273,6 +279,8 @@ def settle(case: Case) -> None:
     order = _order(case, case.form.order)
     case.issue.orders = tuple(replace(o, settled=case.now) if o is order else o for o in case.issue.orders)
     case.noted["order"] = case.form.order
+    if case.form.untrue and order is not None:
+        _draft(case, order.to, order.clock)
 
 
 # -- correcting and stepping aside ---------------------------------------------------------------------------------
@@ -401,7 +409,22 @@ def overdue(case: Case) -> None:
     if red.clock is Clock.CLAIM:
         clocks.begin(case, Clock.DESIGNATE)
         case.tell("designate.due", "role:principal", "role:inspector")
+    if red.clock is Clock.ORDER and _unanswered(case, red) == UNANSWERED:
+        case.issue.interviews += 1
+        case.noted["interview"] = "proposed"
+        case.tell("interview", "role:inspector", "role:principal")
     case.tell("overdue", *responsible(case, red))
+
+
+UNANSWERED = 2
+"""So many orders that one addressee left unanswered propose an interview (docs/rules.md §5.4, L3)."""
+
+
+def _unanswered(case: Case, red: Timer) -> int:
+    """Orders to the same addressee whose time to answer is over, this one among them."""
+    to = {str(order.id): order.to for order in case.issue.orders}
+    over = (t for t in case.issue.timers if t.clock is Clock.ORDER and t.red and t.running)
+    return sum(to.get(timer.unit) == to.get(red.unit) for timer in over)
 
 
 def responsible(case: Case, timer: Timer) -> list[str]:

@@ -158,7 +158,7 @@ Index(
 
 # What the boards look for among all entries; partial, so that what is written most pays for none of them.
 _OF_ORDERS = text(
-    "(move IN ('order', 'escalate') OR (move = 'urge' AND role = 'clock' AND facts LIKE '%\"rung\"\\:2%'))"
+    "(move IN ('order', 'escalate', 'settle') OR (move = 'urge' AND role = 'clock' AND facts LIKE '%\"rung\"\\:2%'))"
 )
 _ACTS = text(
     "move IN ('accept_direct', 'accept_topic', 'adjust', 'deny', 'exclude', 'explain', 'grant', 'merge', 'publish', "

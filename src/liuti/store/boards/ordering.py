@@ -22,9 +22,9 @@ class Ordered(NamedTuple):
     state: str
 
 
-# The entry an order stands in: its signing, its draft by the ladder's second rung, or the last round after two redos.
+# The entry an order stands in: its signing, its draft by the ladder's second rung or after an untrue answer, or the last round after two redos.
 _OF_ORDERS = text(
-    "(entries.move IN ('order', 'escalate') OR "
+    "(entries.move IN ('order', 'escalate', 'settle') OR "
     "(entries.move = 'urge' AND entries.role = 'clock' AND entries.facts LIKE '%\"rung\"\\:2%'))"
 )
 _ORDERS = WITH_ISSUE.where(_OF_ORDERS).order_by(*NEWEST)
@@ -55,6 +55,8 @@ def orders(conn: Connection, actor: Actor, state: str = "", cursor: str = "", li
 def _order_of(issue: Issue, row: RowMapping) -> Order | None:
     """The order an entry signed, or the one time drafted in it; a draft signed since stands at its signing instead."""
     facts = json.decode(row["entry_facts"])
+    if row["entry_move"] == "settle":
+        return next((o for o in issue.orders if o.drafted == row["entry_at"] and not o.signed_by), None)
     if row["entry_move"] == "order":
         return next((o for o in issue.orders if o.id == facts.get("order")), None)
     clock, unit = facts.get("clock", ""), facts.get("unit", "")
