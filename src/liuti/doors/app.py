@@ -31,6 +31,7 @@ from liuti.doors import (
     projects,
     residents,
     rounds,
+    teams,
     topics,
 )  # fmt: skip
 from liuti.doors.deps import Office
@@ -135,6 +136,7 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
         leaders.router(),
         plans.router(),
         residents.router(),
+        teams.router(),
         events.router(),
         metrics.router(times, settings.metrics_token, settings.metrics_networks),
         api.health(),

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from liuti import __version__
-from liuti.doors import campaigns, leaders, measures, projects
+from liuti.doors import campaigns, leaders, measures, projects, teams
 from liuti.doors.account import Login
 from liuti.doors.api import Purpose
 from liuti.doors.codes import Digits
@@ -88,6 +88,7 @@ def _schemas() -> dict[str, Any]:
         *campaigns.FORMS,
         *projects.FORMS,
         *leaders.FORMS,
+        *teams.FORMS,
     }
     for form in forms:
         schema = form.model_json_schema(ref_template="#/components/schemas/{model}")
