@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -26,9 +27,10 @@ from liuti.doors.app import make_app
 from liuti.flow.kernel import Refused
 from liuti.flow.words import Kind, Lane, Role, Step
 from liuti.policy import default
-from liuti.store import ledger, passes, people
+from liuti.store import campaigns, claims, findings, ledger, passes, people, projects, teams
 from liuti.store.engine import Blocking
 from liuti.store.links import links_of
+from liuti.store.people import actor_of
 from liuti.store.tables import entries, grids, issues, letters, units
 from liuti.walk import walk
 
@@ -98,6 +100,31 @@ def test_the_district_has_the_size_of_the_mission(prepared: Prepared) -> None:
     assert ties == {"pair": 26, "firm": 57, "project": 39}
     assert (kinds["department"], kinds["team"]) == (30, 5)
     assert levels == {"district": 1, "town": 4, "community": 50, "grid": 150}
+
+
+def test_a_campaign_projects_links_legacy_claims_and_a_team_stand_beside_the_issues(prepared: Prepared) -> None:
+    def read(conn: Connection) -> None:
+        [campaign] = campaigns.listed(conn)
+        zone = ZoneInfo("Asia/Shanghai")
+        assert sum(campaigns.counts(conn, campaign, zone).values()) > 5
+        listed = projects.listed(conn)
+        assert [one.row["struck_off_at"] is not None for one in listed] == [False, False, True]
+        held = claims.by_leader(conn)
+        assert sum(one.legacy.total() for one in held) == 2
+        assert sum(one.links.total() for one in held) == 5
+        assert 0 < sum(not one.claimed for one in held) < len(held), "some leaders have no claim"
+        [team] = teams.listed(conn)
+        [sample] = teams.samples(conn, team.id)
+        assert sample["replays"]
+        assert 0 < len(sample["drawn"]) < len(sample["population"])
+        auditor = actor_of(conn, "auditadmin")
+        assert auditor is not None
+        rows, _ = findings.board(conn, auditor, findings.Wanted(), NOW)
+        assert [(one.row["state"], findings.colour_of(one.row, NOW)) for one in rows] == [
+            ("raised", "red"), ("answered", ""),
+        ]  # fmt: skip
+
+    looked_up(prepared, read)
 
 
 def test_every_department_has_a_head_officers_and_a_supervising_leader(prepared: Prepared) -> None:

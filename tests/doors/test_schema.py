@@ -133,6 +133,35 @@ async def _aside(town: Town, step: Step, issue: str) -> None:
         await town.does("inspector", "grant", {}, issue)
 
 
+async def _beside(town: Town, path: str, number: int) -> dict[str, str]:
+    """What the path may name that stands beside the issues: a project, a campaign, a team, its finding, a link."""
+
+    async def made(who: str, where: str, form: dict[str, Any]) -> str:
+        answer = await town.client.post(f"/api/v1{where}", json=form, headers=town.headers(who))
+        assert answer.is_success, answer.text
+        return str(answer.json()["id"])
+
+    span = {"starts": "2026-03-01", "ends": "2026-03-31"}
+    project = {"name": "路灯", "goal": "120盏", "lead_unit": "roads", "leader": "leader1", "planned": "2026-11-30"}
+    if "{campaign}" in path:
+        return {"campaign": await made("inspector", "/campaigns", span | {"name": "噪声", "goal": "三日内处置"})}
+    if "{project}" in path or "{link}" in path:
+        target = await made("inspector", "/projects", project | {"name": f"路灯{number}"})
+        if "{project}" in path:
+            return {"project": target}
+        return {"link": await made("leader1", "/links", {"kind": "livelihood", "target": target})}
+    if "{team}" in path or "{finding}" in path:
+        form = span | {"name": "督导组", "over_units": ["roads"], "members": [{"person": "team"}]}
+        team = await made("inspector", "/teams", form)
+        if "{team}" in path:
+            return {"team": team}
+        finding = await made("team", f"/teams/{team}/findings", {"unit": "roads", "text": "照片不符。"})
+        if not path.endswith("answer"):
+            await made("head_roads", f"/findings/{finding}/answer", {"text": "已更正。"})
+        return {"finding": finding}
+    return {}
+
+
 async def _stock(town: Town, operation: Operation, many: int) -> list[dict[str, str]]:
     """What the path may name, as it is in the town: issues at the steps of the move, a code, a file, a round."""
     states = operation.definition.raw.get("x-states", [])
@@ -148,6 +177,7 @@ async def _stock(town: Town, operation: Operation, many: int) -> list[dict[str, 
         if "{file}" in operation.path:
             await town.photo("intake1", issue, a_photo())
             stock[-1]["file"] = (await town.get(f"/issues/{issue}/files"))["files"][0]["id"]
+    stock = [one | await _beside(town, operation.path, number) for number, one in enumerate(stock)]
     if "{round}" in operation.path:  # refused when one is open already
         await town.client.post("/api/v1/rounds", json={"slots": 3}, headers=town.headers("analyst"))
     return stock

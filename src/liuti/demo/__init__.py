@@ -19,6 +19,7 @@ from liuti.demo import accounts as doors
 from liuti.demo.accounts import Account
 from liuti.demo.district import draw, settle
 from liuti.demo.play import Stage, draw_pictures
+from liuti.demo.registries import settle_registries
 from liuti.demo.spread import scenes
 from liuti.flow.clocks import World
 from liuti.flow.kernel import Refused
@@ -150,6 +151,7 @@ async def _make(folder: Path, chosen: Settings, now: datetime, base: str, consol
 
             made = await make_district(engine, chosen.ring(), world, chosen.files_dir, now, shown)
         await _hold_a_round(engine, world, now)
+        await engine.write(partial(settle_registries, world=world, now=now))
     finally:
         await engine.close()
     await asyncio.to_thread(doors.write, folder, made.accounts, base, world.policy.notice.version)
