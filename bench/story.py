@@ -96,7 +96,7 @@ class Walk:
 
     async def to_solve(self) -> Receipt:
         """Submitted, selected, claimed, planned, signed, contacted: from here a unit notes its progress."""
-        await self.engine.write(_staff)
+        await self.engine.write(staff)
         notice = self.desk.world().policy.notice.version
         words = {"text": "小区东门到公交站的路灯坏了一周，晚上很黑。", "place": "第四社区东门", "grid": "c04-1"}
         first = await self._go(
@@ -134,7 +134,7 @@ class Walk:
         return (self.at + timedelta(days=ahead)).date().isoformat()
 
 
-def _staff(conn: Connection) -> None:
+def staff(conn: Connection) -> None:
     people.add_unit(conn, UNIT, "城市管理局", "department")
     people.add_person(conn, LEADER.id, LEADER.id, "甲", roles=LEADER.roles, post=LEADER.post, level="district")
     people.add_person(conn, OFFICER.id, OFFICER.id, "乙", roles=OFFICER.roles, unit=UNIT)

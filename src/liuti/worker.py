@@ -40,6 +40,8 @@ LOG = structlog.get_logger()
 
 LETTERS, AT_ONCE = 50, 10
 """Leased together, and sent at a time: at 15 seconds for the slowest a batch is through within its lease."""
+SIDE_BY_SIDE = 2
+"""Batches in hand at once: while the database writes one, the next is decided. What one holds the other passes by."""
 RETRIED = 20
 """Deferred issues tried again before a batch, at most: each of them is a transaction of its own."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
@@ -132,19 +134,25 @@ class Worker:
     # -- clocks strike ---------------------------------------------------------------------------------------------
 
     async def sweep_once(self, now: datetime) -> int:
-        """Strike one batch of what is due; the number of ledger entries written.
+        """Strike a batch or two of what is due; the number of ledger entries written.
 
-        If the batch fails, nothing of it was written and each of its issues is tried alone: one that fails again is
+        If a batch fails, nothing of it was written and each of its issues is tried alone: one that fails again is
         left alone for a while and reported. Raises only when the database itself is away.
         """
         made = await self._each_alone(self._again(now), now)
+        batches = await asyncio.gather(*(self._strike_batch(now) for _ in range(SIDE_BY_SIDE)))
+        for outcome in batches:
+            if isinstance(outcome, Exception):
+                LOG.warning("batch_undone", worker=self.name, **_fault(outcome))
+        made += sum(outcome for outcome in batches if not isinstance(outcome, Exception))
+        if any(isinstance(outcome, Exception) for outcome in batches):
+            ids = partial(sweep.due_ids, now=now, most=self._batch, beside=tuple(self._deferred))
+            made += await self._each_alone(await self._engine.read(ids), now)
+        return made
+
+    async def _strike_batch(self, now: datetime) -> int | Exception:
         strike = partial(sweep.strike_due, desk=self._desk, now=now, most=self._batch, beside=tuple(self._deferred))
-        outcome = await _outcome(self._engine.write(strike))
-        if not isinstance(outcome, Exception):
-            return made + outcome
-        LOG.warning("batch_undone", worker=self.name, **_fault(outcome))
-        ids = partial(sweep.due_ids, now=now, most=self._batch, beside=tuple(self._deferred))
-        return made + await self._each_alone(await self._engine.read(ids), now)
+        return await _outcome(self._engine.write(strike))
 
     def _again(self, now: datetime) -> list[str]:
         return [issue for issue, one in self._deferred.items() if one.until <= now][:RETRIED]

@@ -142,7 +142,7 @@ class Verdict(Struct, frozen=True, omit_defaults=True, gc=False):
     tries: int = 0
 
 
-class Issue(Struct, omit_defaults=True):
+class Issue(Struct, omit_defaults=True, gc=False):
     """The whole state of one issue. `decide` works on a shallow copy: every collection is replaced, never altered."""
 
     id: str

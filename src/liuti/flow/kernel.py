@@ -195,7 +195,7 @@ class Facts(Struct):
 NO_FACTS = Facts()
 
 
-class Row(Struct):
+class Row(Struct, gc=False):
     """Something to write beside the issue: a voice, a rating; `table` names its home."""
 
     table: str
@@ -217,7 +217,7 @@ class Next(Struct, frozen=True):
     """None: the clock."""
 
 
-class Case(Struct):
+class Case(Struct, gc=False):
     """One attempt at one move: what guards look at and effects change."""
 
     issue: Issue
@@ -248,7 +248,7 @@ class Case(Struct):
         self.letters += [Letter(event, to) for to in recipients if to[-1] != ":"]
 
 
-class Decision(Struct):
+class Decision(Struct, gc=False):
     """What will be written if nothing stands in the way; no side effect has happened."""
 
     issue: Issue

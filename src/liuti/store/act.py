@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from liuti.flow import sight
 from liuti.flow.clocks import STRIKES, World, is_provisional, settled, struck
 from liuti.flow.issue import Issue
-from liuti.flow.kernel import CLOCK, Actor, Decision, Form, Need, Next, Refused, parse
+from liuti.flow.kernel import CLOCK, NO_FACTS, Actor, Decision, Facts, Form, Need, Next, Refused, parse
 from liuti.flow.machine import Flow, pick_ask
 from liuti.flow.words import Step
 from liuti.store import ledger, outbox, rows
@@ -277,9 +277,19 @@ class Desk:
         move, form = self._form(attempt, held.issue)
         needs = move.needs if move is not None else ()
         fresh = uuid7(attempt.now) if attempt.move in ("submit", "cosign") else ""
+        facts = self._facts(conn, attempt, held, form, needs, fresh) if needs or fresh else NO_FACTS
+        return self.flow.decide(
+            held.issue, attempt.actor, attempt.move, attempt.raw if form is None or attempt.move in ("grant", "deny") else form,
+            attempt.now, world, facts, attempt.version,
+        )  # fmt: skip
+
+    def _facts(
+        self, conn: Connection, attempt: _Attempt, held: _Held, form: Form | None, needs: tuple[Need, ...], fresh: str
+    ) -> Facts:
+        """What the guards of this move look at beyond the issue."""
         wanted = Wanted(
             conn, self.ring, held.issue, attempt.actor, form, attempt.move, attempt.place,
-            _day_begins(world, attempt.now), lambda lead: self._lead(conn, lead),
+            _day_begins(self.world(), attempt.now), lambda lead: self._lead(conn, lead),
         )  # fmt: skip
         facts = gather(wanted, needs, fresh)
         if (
@@ -290,10 +300,7 @@ class Desk:
             wanted.form = parse_quietly(self.flow.moves["divert"].form, {"unit": unit})
             more = gather(wanted, (Need.UNITS,), fresh)
             facts.units = {**facts.units, **more.units}
-        return self.flow.decide(
-            held.issue, attempt.actor, attempt.move, attempt.raw if form is None or attempt.move in ("grant", "deny") else form,
-            attempt.now, world, facts, attempt.version,
-        )  # fmt: skip
+        return facts
 
     def _form(self, attempt: _Attempt, issue: Issue) -> tuple[Any, Form | None]:
         """The move and its form where it can be read: a form at fault is refused later, in its place in the order."""

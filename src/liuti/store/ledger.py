@@ -81,7 +81,7 @@ def sealed(row: dict[str, Any]) -> str:
         row["from_step"] or "", row["to_step"], at.astimezone(UTC).isoformat(), row["facts"], row["words_digest"],
         row["awaits"],
     )  # fmt: skip
-    return seal(row["algorithm"], *(part.encode() for part in parts))
+    return seal(row["algorithm"], *[part.encode() for part in parts])
 
 
 _CHAINS = (

@@ -243,7 +243,7 @@ def digest_token(text: str) -> str:
 
 def seal(algorithm: SealName, *parts: bytes) -> str:
     """Hash (hex) over the parts, each led by its length in 8 bytes, so that no two lists of parts look alike."""
-    framed = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    framed = b"".join([piece for part in parts for piece in (len(part).to_bytes(8, "big"), part)])
     if algorithm == "sha256":
         return hashlib.sha256(framed).hexdigest()
     if algorithm == "sm3":
