@@ -205,11 +205,17 @@ async def file(request: Request, issue: str, file: str) -> Response:
 
 async def people(request: Request, issue: str) -> Response:
     """Masked without a purpose; in full with one, and the look is on record (docs/rules.md §8)."""
-    here, actor = office(request), await who(request)
+    actor = await who(request)
     found = await found_by(request, issue, actor)
-    if actor.voice or not sight.may_open_contact(actor, found.issue):
-        raise Refused("not_yours", 403, "您无权查看联系方式。", "The contact is not yours to see.")
+    _opens(actor, found)
     purpose = parse(Purpose, form_of(await body_of(request))).purpose
+    return answer({"people": await people_behind(request, actor, found, purpose)})
+
+
+async def people_behind(request: Request, actor: Actor, found: Found, purpose: str | None) -> list[dict[str, Any]]:
+    """Whoever is behind an issue, the proposer marked; Refused 403, or 422 for a purpose too short to be one."""
+    here = office(request)
+    _opens(actor, found)
     if purpose is not None and len(purpose) < 4:
         raise Refused(
             "purpose_required",
@@ -218,13 +224,20 @@ async def people(request: Request, issue: str) -> Response:
             "Say what for, in four characters or more.",
             "purpose",
         )
+    issue = found.issue
     if purpose is not None:
-        await here.engine.write(partial(looks.look, person=actor.id, issue=issue, purpose=purpose, now=here.now()))
-    rows = await here.engine.read(lambda conn: read.voices_of(conn, found.issue))
-    return answer({"people": [_person(here.ring, row, found.issue.proposer, purpose is not None) for row in rows]})
+        await here.engine.write(partial(looks.look, person=actor.id, issue=issue.id, purpose=purpose, now=here.now()))
+    rows = await here.engine.read(lambda conn: read.voices_of(conn, issue))
+    return [person_shown(here.ring, row, issue.proposer, opened=purpose is not None) for row in rows]
 
 
-def _person(ring: Any, row: Any, proposer: str, opened: bool) -> dict[str, Any]:
+def _opens(actor: Actor, found: Found) -> None:
+    if actor.voice or not sight.may_open_contact(actor, found.issue):
+        raise Refused("not_yours", 403, "您无权查看联系方式。", "The contact is not yours to see.")
+
+
+def person_shown(ring: Any, row: Any, proposer: str, *, opened: bool) -> dict[str, Any]:
+    """One voice as whoever may open it sees it: in full when opened, else masked, without address and mail."""
     known = json.decode(ring.decrypt(row["sealed"], row["id"])) if row["sealed"] else {}
     shown = {part: known.get(part, "") for part in ("name", "phone", "address", "email")}
     if not opened:

@@ -17,6 +17,7 @@ from liuti.flow import sight
 from liuti.flow.kernel import Actor, Form, Refused, not_yours, parse
 from liuti.flow.parts import Id
 from liuti.flow.words import Role, Step
+from liuti.rank.categories import Suggestion
 from liuti.store import audit, read, topics
 from liuti.store.audit import By
 from liuti.store.read import STATE, Found
@@ -85,17 +86,21 @@ async def similar(
 async def near(request: Request, actor: Actor, title: str, text: str, n: int, but: str = "") -> list[dict[str, Any]]:
     """Open issues that say nearly the same, as far as this reader may see them, with how alike they are (0 to 1)."""
     here = office(request)
-    # More than asked for, since not all of them may be seen.
-    nearest = [
-        one for one in await here.matters.similar(here.engine, title, text, 4 * n) if one[1] >= ALIKE and one[0] != but
-    ]
-    found = await here.engine.read(partial(read.several, ids=[issue for issue, _ in nearest]))
+    likeness = await nearest(request, title, text, n, but)
+    found = await here.engine.read(partial(read.several, ids=list(likeness)))
     now = here.now()
     return [
-        {"issue": sight.listed(actor, one.issue, one.row, now), "similarity": round(likeness, 3)}
-        for issue, likeness in nearest
+        {"issue": sight.listed(actor, one.issue, one.row, now), "similarity": round(likeness[issue], 3)}
+        for issue in likeness
         if (one := found.get(issue)) is not None and sight.may_see(actor, one.issue) and one.issue.is_open
     ][:n]
+
+
+async def nearest(request: Request, title: str, text: str, n: int, but: str = "") -> dict[str, float]:
+    """Likeness by issue, the nearest first: more than `n`, since not all of them may be seen."""
+    here = office(request)
+    found = await here.matters.similar(here.engine, title, text, 4 * n)
+    return {issue: likeness for issue, likeness in found if likeness >= ALIKE and issue != but}
 
 
 async def largest(
@@ -194,5 +199,10 @@ async def suggestions(request: Request, issue: str) -> Response:
     title, body = found.row["title"], found.row["body"]
     alike = await near(request, actor, topics.head(found.row["place"], title), body, 5, but=issue)
     topic = await here.engine.read(partial(topics.topic_of, issue=issue))
-    guessed = await asyncio.to_thread(here.categories.suggest, title, body) if here.categories is not None else []
-    return answer({"topic": topic, "similar": alike, "categories": to_builtins(guessed)})
+    return answer({"topic": topic, "similar": alike, "categories": to_builtins(await guessed(request, title, body))})
+
+
+async def guessed(request: Request, title: str, body: str) -> list[Suggestion]:
+    """The likeliest categories by the trained model; none where there is no model."""
+    model = office(request).categories
+    return await asyncio.to_thread(model.suggest, title, body) if model is not None else []

@@ -113,6 +113,12 @@ def may_open_contact(actor: Actor, issue: Issue) -> bool:
     return at_work or not actor.roles.isdisjoint({Role.INTAKE, Role.CALLER, Role.GRID_WORKER, Role.INSPECTOR})
 
 
+def may_link(actor: Actor, issue: Issue) -> bool:
+    """Whether the actor may know that the person behind it brought up other matters too: intake, where it may know who
+    that is."""
+    return Role.INTAKE in actor.roles and may_see(actor, issue) and not hides_identity(actor, issue)
+
+
 def seen_by(actor: Actor, issue: Issue, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """The issue as this actor may see it, ready for JSON. `row` gives title, body, place and query_code."""
     zh, en = STATE_NAMES[issue.step]

@@ -178,3 +178,16 @@ def sorted_by_people(conn: Connection, most: int) -> list[Any]:
 
 def topic_of(conn: Connection, issue: str) -> str | None:
     return conn.execute(_OF, {"issue": issue}).scalar()
+
+
+_AROUND = (
+    select(topics.c.id, topics.c.title, func.count().label("messages"))
+    .select_from(topics.join(topic_members, topic_members.c.topic_id == topics.c.id))
+    .where(topics.c.id == _OF.scalar_subquery())
+    .group_by(topics.c.id, topics.c.title)
+)
+
+
+def around(conn: Connection, issue: str) -> Any:
+    """The topic an issue is in, its title and how many messages it holds; None for one that has not arrived yet."""
+    return conn.execute(_AROUND, {"issue": issue}).first()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import APIRouter, Request, Response
 
+from liuti.doors.api import found_by, people_behind, person_shown
 from liuti.doors.deps import office
 from liuti.doors.pages import moving
 from liuti.doors.pages.frame import PageRoute, go, inside, page, reader_of
@@ -19,11 +20,16 @@ from liuti.flow.kernel import ANYONE, NO_FACTS, Actor, Answer, Facts, Refused
 from liuti.flow.table import FLOW
 from liuti.flow.words import Role, Step
 from liuti.store import read, rounds
+from liuti.store.vault import KeyRing
+
+People = list[dict[str, Any]]
+"""Voices as `doors.api.people_behind` tells them."""
 
 
 def router() -> APIRouter:
     routes = APIRouter(include_in_schema=False, route_class=PageRoute)
     routes.add_api_route("/issues/{issue}", one, methods=["GET", "HEAD"])
+    routes.add_api_route("/desk/issues/{issue}/people", open_contact, methods=["POST"])
     routes.add_api_route("/issues/{issue}/{move}", make, methods=["POST"])
     return routes
 
@@ -32,35 +38,74 @@ async def one(request: Request, issue: str) -> Response:
     return await shown(request, issue, await visitor(request, issue))
 
 
-async def shown(request: Request, issue: str, actor: Actor, tried: Tried | None = None) -> Response:
-    """The issue as `actor` may see it; after a refusal with its status, and the form that was refused unfolded."""
+async def shown(
+    request: Request, issue: str, actor: Actor, tried: Tried | None = None, opened: People | None = None
+) -> Response:
+    """The issue as `actor` may see it; after a refusal with its status, and the form that was refused unfolded.
+    `opened`: whoever is behind it in full, once a purpose was given."""
     here = office(request)
     await reader_of(request, actor)
     found = await here.engine.read(lambda conn: read.find(conn, issue))
     held = sight.admit(actor, found.issue if found else None)
     assert found is not None
     facts = await _facts(request, held, actor)
-    words = await _read(request, held, actor)
+    words = await _read(request, held, actor, opened)
     words |= {
         "issue": held, "seen": sight.seen_by(actor, held, found.row, here.now()), "tried": tried,
         "offers": await moving.offers(request, held, actor, facts, tried), "staff": sight.is_staff(actor, held),
-        "own": held.id in (actor.issue, actor.origin), "moves": FLOW.moves, "map": map_of(here.settings),
-        "place": split(found.row["place"] or ""),
+        "own": held.id in (actor.issue, actor.origin), "moves": FLOW.moves, "people_at": f"/desk/issues/{issue}/people",
+        "map": map_of(here.settings), "place": split(found.row["place"] or ""),
     }  # fmt: skip
-    response = await page(request, "issue.html", tried.refused.status if tried is not None else 200, **words)
+    response = await page(request, "issue.html", tried.status if tried is not None else 200, **words)
     allow_tiles(response, words["map"])
     return response
 
 
-async def _read(request: Request, issue: Issue, actor: Actor) -> dict[str, Any]:
-    """The timeline, why it was selected, and, for whom they are, the files: one transaction."""
+async def _read(request: Request, issue: Issue, actor: Actor, opened: People | None) -> dict[str, Any]:
+    """The timeline, why it was selected, and, for whom they are, the files and the people: one transaction."""
+    ring = office(request).ring
 
-    def both(conn: Any) -> dict[str, Any]:
+    def all_of_it(conn: Any) -> dict[str, Any]:
         files = read.files_of(conn, issue) if sight.may_see_files(actor, issue) else []
         line = rounds.line_of(conn, issue.id) if issue.published is not None or sight.is_staff(actor, issue) else None
-        return {"entries": read.timeline(conn, actor, issue), "files": files, "scored": line}
+        found = {"entries": read.timeline(conn, actor, issue), "files": files, "opened": opened is not None}
+        return found | {"people": opened or masked(conn, ring, issue, actor), "scored": line}
 
-    return await office(request).engine.read(both)
+    return await office(request).engine.read(all_of_it)
+
+
+def masked(conn: Any, ring: KeyRing, issue: Issue, actor: Actor) -> People:
+    """Who is behind it as whoever may ask for their contact sees them before giving a purpose; nobody for others."""
+    if actor.voice or not sight.may_open_contact(actor, issue):
+        return []
+    return [person_shown(ring, row, issue.proposer, opened=False) for row in read.voices_of(conn, issue)]
+
+
+async def open_contact(request: Request, issue: str) -> Response:
+    """The same page with the contact in full: the purpose is asked for, and the look is on record."""
+    return await contact_opened(request, issue, shown)
+
+
+class Shows(Protocol):
+    """A page of one issue that can show what was refused there, or a contact that was opened there."""
+
+    async def __call__(
+        self, request: Request, issue: str, actor: Actor, tried: Tried | None = None, opened: People | None = None
+    ) -> Response: ...
+
+
+async def contact_opened(request: Request, issue: str, again: Shows) -> Response:
+    actor = await visitor(request, issue)
+    await reader_of(request, actor)
+    found = await found_by(request, issue, actor)
+    purpose = (await sent(request)).one("purpose").strip()
+    try:
+        people = await people_behind(request, actor, found, purpose)
+    except Refused as refused:
+        if refused.status != 422:
+            raise
+        return await again(request, issue, actor, Tried("people", {"purpose": purpose}, refused))
+    return await again(request, issue, actor, None, people)
 
 
 async def _facts(request: Request, issue: Issue, actor: Actor) -> Facts:
@@ -75,6 +120,11 @@ async def _facts(request: Request, issue: Issue, actor: Actor) -> Facts:
 
 async def make(request: Request, issue: str, move: str) -> Response:
     """Make the move and go on; refused, the page comes again with what was typed and what is wrong with it."""
+    return await attempt(request, issue, move, shown)
+
+
+async def attempt(request: Request, issue: str, move: str, again: Shows) -> Response:
+    """The same from any page of one issue: `again` shows what was refused where it was typed."""
     actor = await visitor(request, issue)
     await reader_of(request, actor)
     given = await sent(request)
@@ -90,6 +140,6 @@ async def make(request: Request, issue: str, move: str) -> Response:
     except Refused as refused:
         if refused.status in (401, 404):
             raise
-        return await shown(request, issue, actor, Tried(move, raw | {"answer": name}, refused, given.files))
+        return await again(request, issue, actor, Tried(move, raw | {"answer": name}, refused, given.files))
     done = "asked" if receipt.awaits else f"did_{name}"
     return go(inside(given.one("next"), f"/issues/{issue}"), done)

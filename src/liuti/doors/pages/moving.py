@@ -50,12 +50,16 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A move that was refused, with all that was typed."""
+    """A move with all that was typed: refused, or (without a refusal) still being written."""
 
     move: str
     raw: Mapping[str, Any]
-    refused: Refused
+    refused: Refused | None
     files: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def status(self) -> int:
+        return self.refused.status if self.refused is not None else 200
 
 
 async def offers(request: Request, issue: Issue, actor: Actor, facts: Facts, tried: Tried | None = None) -> list[Offer]:
@@ -85,7 +89,8 @@ def offer_of(
 ) -> Offer:  # fmt: skip
     """A form to be drawn; with what was typed and what was wrong where it has just been refused."""
     again = tried if tried is not None and tried.move == name else None
-    faults = faults_of(again.refused) if again is not None else {}
+    refused = again.refused if again is not None else None
+    faults = faults_of(refused) if refused is not None else {}
     said = {key: around.t(*words) for key, words in faults.items()}
     offer = Offer(
         name, zh, en, "", fields_of(form, around, again.raw if again else None, said, leave_out), name in ASIDE,
@@ -96,8 +101,8 @@ def offer_of(
             part.name for one in offer.fields for row in one.parts for part in row
         }
         offer.open, offer.held = True, held(office(request), again.files)
-        if not known & set(faults):
-            offer.fault = again.refused.zh, again.refused.en
+        if refused is not None and not known & set(faults):
+            offer.fault = refused.zh, refused.en
     return offer
 
 

@@ -106,4 +106,4 @@ async def _rating(request: Request, token: str, actor: Actor, found: Found, trie
     offer.action = f"/r/{token}"
     seen = sight.seen_by(actor, found.issue, found.row, here.now())
     words: dict[str, Any] = {"offer": offer, "seen": seen, "field": {one.name: one for one in offer.fields}}
-    return await page(request, "rate.html", tried.refused.status if tried else 200, **words)
+    return await page(request, "rate.html", tried.status if tried else 200, **words)
