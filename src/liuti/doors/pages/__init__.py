@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from liuti.doors.pages import admin, command, frame, front, issue, lists, progress, propose, sign_in, watching
+from liuti.doors.pages import (
+    admin,
+    command,
+    frame,
+    front,
+    intake,
+    issue,
+    lists,
+    progress,
+    propose,
+    sign_in,
+    watching,
+)
+
+ROOMS = (
+    admin, command, front, intake, lists, progress, propose, sign_in, watching, issue,
+)  # fmt: skip
+"""The issue's page comes last: its address takes any word for a move."""
 
 
 def install(app: FastAPI) -> None:
     """Hang every page, and have refusals that a browser reads answered as pages."""
-    for room in (front, propose, progress, lists, command, watching, admin, sign_in, issue):
+    for room in ROOMS:
         app.include_router(room.router())
     app.state.is_page, app.state.refusal = frame.is_page, frame.refusal

@@ -24,6 +24,7 @@ MENU = (
     Item("/issues", "公开题目", "Public issues"),
     Item("/statistics", "办得怎样", "Results"),
     Item("/desk", "我的工作台", "My desk", OFFICIALS),
+    Item("/desk/intake", "受理台", "Intake", frozenset({Role.INTAKE})),
     Item("/desk/issues", "全部题目", "All issues", OFFICIALS),
     Item(
         "/boards",
