@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from liuti.doors.pages import (
     admin,
     command,
+    enter,
     frame,
     front,
     intake,
@@ -19,7 +20,7 @@ from liuti.doors.pages import (
 )
 
 ROOMS = (
-    admin, command, front, intake, lists, progress, propose, sign_in, watching, issue,
+    admin, command, enter, front, intake, lists, progress, propose, sign_in, watching, issue,
 )  # fmt: skip
 """The issue's page comes last: its address takes any word for a move."""
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from liuti.doors.deps import office
 from liuti.doors.pages import candidates, moving
 from liuti.doors.pages.doorway import holding
-from liuti.doors.pages.frame import PageRoute, page
+from liuti.doors.pages.frame import PageRoute, directory, page
 from liuti.doors.pages.issue import People, attempt, contact_opened, masked
 from liuti.doors.pages.labels import CHOICES
 from liuti.doors.pages.moving import Offer, Tried
@@ -138,7 +138,7 @@ async def _desk_of(
     by_name = {offer.name: offer for offer in offers}
     for offer in offers:
         offer.action = offer.action.replace("/issues/", "/desk/intake/", 1)
-    _fill(by_name, issue, guesses)
+    _fill(by_name, issue, guesses, (await directory(here)).place_name(issue.grid))
     return found | {
         "issue": issue, "seen": sight.seen_by(actor, issue, chosen.row, now), "tried": tried, "opened": opened is not None,
         "guesses": guesses, "beside": beside, "missed": bool(beside) and not asked_for,
@@ -157,7 +157,7 @@ def _handling(found: list[candidates.Candidate]) -> str:
     )
 
 
-def _fill(offers: dict[str, Offer], issue: Issue, guesses: list[Suggestion]) -> None:
+def _fill(offers: dict[str, Offer], issue: Issue, guesses: list[Suggestion], place: str) -> None:
     """What is known stands in the fields already; nothing that was typed is touched."""
     guess = guesses[0].category if guesses and guesses[0].confidence >= SURE else ""
     known = {"category": issue.category or guess, "urgency": issue.urgency.value, "grid": issue.grid}
@@ -165,3 +165,5 @@ def _fill(offers: dict[str, Offer], issue: Issue, guesses: list[Suggestion]) -> 
         if (offer := offers.get(name)) is not None and not offer.open:
             for field in offer.fields:
                 field.value = field.value or known.get(field.name, "")
+                if field.name == "grid" and issue.grid and issue.grid not in dict(field.options):
+                    field.options.append((issue.grid, place))

@@ -25,6 +25,7 @@ MENU = (
     Item("/statistics", "办得怎样", "Results"),
     Item("/desk", "我的工作台", "My desk", OFFICIALS),
     Item("/desk/intake", "受理台", "Intake", frozenset({Role.INTAKE})),
+    Item("/desk/enter", "电话登记", "Enter a call", frozenset({Role.INTAKE, Role.GRID_WORKER})),
     Item("/desk/issues", "全部题目", "All issues", OFFICIALS),
     Item(
         "/boards",

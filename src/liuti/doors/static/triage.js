@@ -15,7 +15,7 @@ if (toggle) {
 }
 
 const typing = (where) => where.closest("input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]");
-const first = (block) => block.querySelector("select, textarea, input:not([type=hidden]), button, a[href]");
+const first = (block) => block.querySelector(".reason") || block.querySelector("select, textarea, input:not([type=hidden]), button, a[href]");
 
 function go(target) {
   if (target instanceof HTMLAnchorElement && !target.hash) { target.click(); return; }
