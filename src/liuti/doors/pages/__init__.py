@@ -16,11 +16,12 @@ from liuti.doors.pages import (
     progress,
     propose,
     sign_in,
+    unit,
     watching,
 )
 
 ROOMS = (
-    admin, command, enter, front, intake, lists, progress, propose, sign_in, watching, issue,
+    admin, command, enter, front, intake, lists, progress, propose, sign_in, unit, watching, issue,
 )  # fmt: skip
 """The issue's page comes last: its address takes any word for a move."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from liuti.flow.words import ADMINS, OFFICIALS, Role
+from liuti.flow.words import OFFICIALS, UNIT_ROLES, Role
 
 if TYPE_CHECKING:
     from liuti.doors.pages.frame import Reader
@@ -25,6 +26,7 @@ MENU = (
     Item("/statistics", "办得怎样", "Results"),
     Item("/desk", "我的工作台", "My desk", OFFICIALS),
     Item("/desk/intake", "受理台", "Intake", frozenset({Role.INTAKE})),
+    Item("/desk/unit", "本单位", "My unit", UNIT_ROLES),
     Item("/desk/enter", "电话登记", "Enter a call", frozenset({Role.INTAKE, Role.GRID_WORKER})),
     Item("/desk/issues", "全部题目", "All issues", OFFICIALS),
     Item(
