@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     letter_language: Literal["zh", "en"] = "zh"
     files_dir: Path = Path("files")
     policy_file: Path | None = None
+    replies_file: Path | None = None
     category_model: Path | None = None
     map_tiles: str = Field("", pattern=r"^(https?://[^\s'\";,]+)?$")
     """Where map tiles come from, as https://tiles.example/{z}/{x}/{y}.png; empty: places are told in words only."""
@@ -64,6 +65,10 @@ class Settings(BaseSettings):
     def policy_words(self) -> str | None:
         """The text of the district's policy file; None: the default policy."""
         return self.policy_file.read_text("utf-8") if self.policy_file is not None else None
+
+    def reply_words(self) -> str | None:
+        """The text of the district's reply templates; None: those shipped."""
+        return self.replies_file.read_text("utf-8") if self.replies_file is not None else None
 
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks whose word on a client's address is believed; none by default."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from liuti import __version__
+from liuti import __version__, replies
 from liuti.doors import (
     account,
     api,
@@ -75,6 +75,12 @@ def _categories(settings: Settings) -> Model | None:
     return Model.load(settings.category_model.read_bytes()) if settings.category_model is not None else None
 
 
+def _replies(settings: Settings) -> tuple[replies.Reply, ...]:
+    """The district's reply templates, or those shipped; RepliesUnfit in words for a file with a fault."""
+    words = settings.reply_words()
+    return replies.default() if words is None else replies.load(words)
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -91,7 +97,7 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
             ring = settings.ring()
             desk = Desk(engine, FLOW, worlds, ring, now, settings.seal)
             app.state.office, app.state.hashing = (
-                Office(settings, engine, desk, ring, now, Matters(), _categories(settings)),
+                Office(settings, engine, desk, ring, now, Matters(), _categories(settings), _replies(settings)),
                 hashing,
             )
             app.state.sms = sms = sms_of(settings, now)

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from liuti.flow.kernel import ANYONE, Actor, Refused
 from liuti.matters import Matters
 from liuti.rank.categories import Model
+from liuti.replies import Reply
 from liuti.settings import Settings
 from liuti.store import passes
 from liuti.store.act import Desk
@@ -41,6 +42,8 @@ class Office:
     matters: Matters
     categories: Model | None
     """What suggests a category at intake; None: nothing is guessed."""
+    replies: tuple[Reply, ...] = ()
+    """Reply templates, as the district wrote them."""
     names: Any = None
     """Units, places and officials by name, as `doors.pages.frame.directory` last read them."""
     counted: Any = None

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from liuti.doors.api import found_by, people_behind, person_shown
 from liuti.doors.deps import office
-from liuti.doors.pages import moving
+from liuti.doors.pages import assignment, moving
 from liuti.doors.pages.frame import PageRoute, go, inside, page, reader_of
 from liuti.doors.pages.keys import visitor
 from liuti.doors.pages.maps import allow_tiles, map_of, split
@@ -44,19 +44,23 @@ async def shown(
     """The issue as `actor` may see it; after a refusal with its status, and the form that was refused unfolded.
     `opened`: whoever is behind it in full, once a purpose was given."""
     here = office(request)
-    await reader_of(request, actor)
+    reader = await reader_of(request, actor)
     found = await here.engine.read(lambda conn: read.find(conn, issue))
     held = sight.admit(actor, found.issue if found else None)
     assert found is not None
     facts = await _facts(request, held, actor)
     words = await _read(request, held, actor, opened)
+    offers = await moving.offers(request, held, actor, facts, tried)
     words |= {
-        "issue": held, "seen": sight.seen_by(actor, held, found.row, here.now()), "tried": tried,
-        "offers": await moving.offers(request, held, actor, facts, tried), "staff": sight.is_staff(actor, held),
-        "own": held.id in (actor.issue, actor.origin), "moves": FLOW.moves, "people_at": f"/desk/issues/{issue}/people",
-        "map": map_of(here.settings), "place": split(found.row["place"] or ""),
+        "issue": held, "seen": sight.seen_by(actor, held, found.row, here.now()), "tried": tried, "offers": offers,
+        "staff": sight.is_staff(actor, held), "own": held.id in (actor.issue, actor.origin), "moves": FLOW.moves,
+        "people_at": f"/desk/issues/{issue}/people", "map": map_of(here.settings),
+        "place": split(found.row["place"] or ""),
     }  # fmt: skip
-    response = await page(request, "issue.html", tried.status if tried is not None else 200, **words)
+    name = "issue.html"
+    if assignment.is_at_work(actor, held):
+        name, words = "unit/assignment.html", words | await assignment.words(request, reader, found, offers)
+    response = await page(request, name, tried.status if tried is not None else 200, **words)
     allow_tiles(response, words["map"])
     return response
 
@@ -136,6 +140,8 @@ async def attempt(request: Request, issue: str, move: str, again: Shows) -> Resp
     form = FLOW.moves[name].form if name in FLOW.moves else Answer
     raw = raw_of(request, form, given)
     try:
+        if (unfit := assignment.blanks_left(name, raw)) is not None:
+            raise unfit
         receipt = await moving.made(request, actor, name, raw, issue, given)
     except Refused as refused:
         if refused.status in (401, 404):

@@ -9,15 +9,20 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
 
+from liuti.doors.api import found_by
 from liuti.doors.deps import office
-from liuti.doors.pages import duties
+from liuti.doors.pages import assignment, duties
 from liuti.doors.pages.doorway import holding
 from liuti.doors.pages.duties import Duty
-from liuti.doors.pages.frame import PageRoute, page
+from liuti.doors.pages.frame import PageRoute, page, reader_of
+from liuti.doors.pages.issue import shown
 from liuti.doors.pages.labels import CHOICES
+from liuti.doors.pages.moving import Tried
+from liuti.doors.pages.sent import raw_of, sent
 from liuti.flow import sight
 from liuti.flow.issue import Ask, Issue
-from liuti.flow.kernel import Actor
+from liuti.flow.kernel import Actor, Refused
+from liuti.flow.solve import Result
 from liuti.flow.table import FLOW
 from liuti.flow.words import Role, Step
 from liuti.store import boards, read
@@ -63,6 +68,7 @@ class Row:
 def router() -> APIRouter:
     routes = APIRouter(include_in_schema=False, route_class=PageRoute)
     routes.add_api_route("/desk/unit", desk, methods=["GET"])
+    routes.add_api_route("/desk/unit/{issue}/reply", use_template, methods=["POST"])
     return routes
 
 
@@ -115,3 +121,18 @@ def _queued(rows: list[Row], now: datetime) -> list[tuple[Queue, list[Row]]]:
     found = [(queue, [row for row in rows if row.duty.queue == queue.name]) for queue in QUEUES]
     held = [(queue, those) for queue, those in found if those]
     return sorted(held, key=lambda pair: not (pair[1][0].duty.due is not None and pair[1][0].duty.due < now))
+
+
+# -- replies -------------------------------------------------------------------------------------------------------
+
+
+async def use_template(request: Request, issue: str) -> Response:
+    """The page of the issue again, its reply begun with a template; for browsers that do it without JavaScript."""
+    actor = await holding(request, Role.OFFICER, Role.UNIT_HEAD)
+    given, found = await sent(request), await found_by(request, issue, actor)
+    raw = raw_of(request, Result, given)
+    try:
+        raw = await assignment.with_template(request, await reader_of(request), found, raw, given.one("template"))
+    except Refused as refused:
+        return await shown(request, issue, actor, Tried("submit_result", raw, refused))
+    return await shown(request, issue, actor, Tried("submit_result", raw, None))
