@@ -26,6 +26,10 @@ PLAIN: dict[str, Pair] = {
         "完成须附依据,群众和领导都会收到;不做的须领导同意。",
         "Done needs evidence, the people and the leader hear of it; waiving one needs the leader's word.",
     ),
+    "attach": (
+        "完工照片是核查的依据,在现场拍的请勾选;照片里的位置信息会去掉。",
+        "Photos of the finished work are what verification goes by: tick those taken on site. Where they were taken is removed.",
+    ),
     "add_unit": (
         "请来的单位另有签收时限;主办单位仍对结果负责。",
         "The unit asked in has its own time to sign; the lead unit still answers for the result.",
