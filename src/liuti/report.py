@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from liuti.rank.factors import CRITERIA, ORIGIN_ZH
 from liuti.rank.panel import Place
 from liuti.rank.score import Score
-from liuti.rank.words import FACTOR_ZH
+from liuti.rank.words import CRITERION_NAMES, FACTOR_ZH
 from liuti.store.household import hide_phones
 
 PIECES = Path(__file__).parent / "report_pieces"
@@ -32,12 +32,6 @@ MESSAGES = 60
 """Messages of a matter that are printed: the earliest and the latest, half and half, when there are more."""
 LETTERS = 1_200
 """Characters of a message that are printed."""
-NAMES = {
-    "narrow_scope": ("小切口", "Narrow scope"),
-    "impact": ("影响大", "Impact"),
-    "feasible": ("能办成", "Feasible"),
-    "broad_benefit": ("普遍受益", "Broad benefit"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +137,7 @@ def html(report: Report) -> str:
     ]
     return _pieces().get_template("page.html").render(
         report=report, listed=listed, largest=largest, drawn=list(zip((_several(listed), _several(largest)), tops, strict=True)),
-        local=lambda at: at.astimezone(zone), months=months, names=NAMES, criteria=CRITERIA,
+        local=lambda at: at.astimezone(zone), months=months, names=CRITERION_NAMES, criteria=CRITERIA,
         factor_zh=FACTOR_ZH, origin_zh=ORIGIN_ZH, full=_full(report.matters),
         style=(PIECES / "report.css").read_text("utf-8"), script=script,
         script_digest=base64.b64encode(sha256(script.encode()).digest()).decode(),

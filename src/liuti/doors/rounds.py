@@ -18,11 +18,12 @@ from liuti.flow import sight
 from liuti.flow.kernel import Actor, Form, Refused, not_yours, parse
 from liuti.flow.words import Role
 from liuti.rank.score import Score
-from liuti.store import read, rounds
-from liuti.store.rounds import Line
+from liuti.store import panel, read, rounds
+from liuti.store.rounds import Line, Opened
 from liuti.store.subjects import evidence_of, gather, seen
 
 MOST = 100
+CLOSERS = (Role.ANALYST, Role.PANEL)
 
 
 class Opening(Form):
@@ -51,10 +52,18 @@ def router() -> APIRouter:
 
 async def open_round(request: Request) -> Response:
     """Scores every matter that waits at `select`, freezes the snapshot and recommends; who does this does not vote."""
-    here, actor = office(request), await who(request)
-    _admit(actor, Role.ANALYST)
+    actor = await who(request)
+    admit(actor, Role.ANALYST)
     given = form_of(await body_of(request))
-    form = parse(Opening, given if not isinstance(given, Malformed) else "not a JSON object")
+    opened = await opens(request, actor, given if not isinstance(given, Malformed) else "not a JSON object")
+    return answer(to_builtins(opened), 201)
+
+
+async def opens(request: Request, actor: Actor, raw: Any) -> Opened:
+    """Open a round as an analyst, by what a form says; Refused 401, 403, 409, 422."""
+    here = office(request)
+    admit(actor, Role.ANALYST)
+    form = parse(Opening, raw)
     if form.as_of is not None and (form.as_of.tzinfo is None or form.as_of > here.now()):
         raise Refused("bad_form", 422, "时刻须带时区且不晚于现在。", "A moment with a zone, not after now.", "as_of")
     policy, moment = here.desk.world().policy, form.as_of or here.now()
@@ -62,16 +71,19 @@ async def open_round(request: Request) -> Response:
     waiting = await here.engine.read(partial(gather, policy=policy, as_of=moment))
     # Scoring thousands of matters takes seconds: not where everybody else waits for an answer.
     prepared = await asyncio.to_thread(lambda: rounds.prepare(seen(waiting), policy, form.slots, moment))
-    opened = await here.engine.write(partial(rounds.keep, prepared=prepared, by=actor.id, now=here.now()))
-    return answer(to_builtins(opened), 201)
+    return await here.engine.write(partial(rounds.keep, prepared=prepared, by=actor.id, now=here.now()))
 
 
 async def close_round(request: Request, round: str) -> Response:  # noqa: A002 - the word of the trade
     """After it another round may be opened. What it froze stays."""
-    here, actor = office(request), await who(request)
-    _admit(actor, Role.ANALYST, Role.PANEL)
-    number = await here.engine.write(partial(_close, name=round, by=actor.id, now=here.now()))
-    return answer({"number": number, "closed": True})
+    return answer({"number": await closes(request, await who(request), round), "closed": True})
+
+
+async def closes(request: Request, actor: Actor, name: str) -> int:
+    """Close the round as an analyst or a member of the panel; its number."""
+    here = office(request)
+    admit(actor, *CLOSERS)
+    return await here.engine.write(partial(_close, name=name, by=actor.id, now=here.now()))
 
 
 def _close(conn: Any, name: str, by: str, now: datetime) -> int:
@@ -80,7 +92,7 @@ def _close(conn: Any, name: str, by: str, now: datetime) -> int:
     return int(found.number)
 
 
-def _admit(actor: Actor, *roles: Role) -> None:
+def admit(actor: Actor, *roles: Role) -> None:
     if not actor.id:
         raise Refused("sign_in", 401, "请先登录。", "Please sign in.")
     if actor.roles.isdisjoint(roles):
@@ -90,7 +102,7 @@ def _admit(actor: Actor, *roles: Role) -> None:
 async def listed(request: Request, before: Annotated[int | None, Query(ge=1, le=10**8)] = None) -> Response:
     await who(request)
     found = await office(request).engine.read(partial(rounds.listed, before=before))
-    return answer({"rounds": [_header(row) for row in found]})
+    return answer({"rounds": [header(row) for row in found]})
 
 
 async def one(
@@ -99,19 +111,18 @@ async def one(
 ) -> Response:  # fmt: skip
     """The list in its original order; the public reads what is published of it. Give `after` back to read on."""
     here, actor = office(request), await who(request)
-    found, lines, more, changes = await here.engine.read(partial(_round, name=round, after=after, most=limit))
-    whole, now = sight.may_weigh(actor), here.now()
-    shown = [_line(actor, line, whole, now) for line in lines if sight.may_see(actor, line.issue)]
-    body = _header(found) | {"lines": shown, "after": more}
+    sheet = await here.engine.read(partial(panel.sheet, name=round, after=after, most=limit))
+    whole = sight.may_weigh(actor)
+    body = header(sheet.round) | {"lines": shown(actor, sheet.lines, here.now()), "after": sheet.after}
     if whole:
-        body["changes"] = [dict(row._mapping) for row in changes]
+        body["changes"] = [dict(row._mapping) for row in sheet.changes]
     return answer(body)
 
 
-def _round(conn: Any, name: str, after: int, most: int) -> tuple[Any, list[Line], int | None, list[Any]]:
-    found = rounds.find(conn, name)
-    lines, more = rounds.lines(conn, found.id, after, most)
-    return found, lines, more, rounds.changes(conn, found.id)
+def shown(actor: Actor, lines: list[Line], now: datetime) -> list[dict[str, Any]]:
+    """The lines as this reader may see them: the public reads what is published, and no raw inputs."""
+    whole = sight.may_weigh(actor)
+    return [line_of(actor, line, whole, now) for line in lines if sight.may_see(actor, line.issue)]
 
 
 async def score(request: Request, issue: str) -> Response:
@@ -123,17 +134,17 @@ async def score(request: Request, issue: str) -> Response:
     sight.admit(actor, found.issue if found else None)
     if line is None:
         raise Refused("not_scored", 404, "此题尚未评分。", "This issue has not been scored.")
-    return answer(_line(actor, line, sight.may_weigh(actor), here.now()) | {"evidence": evidence})
+    return answer(line_of(actor, line, sight.may_weigh(actor), here.now()) | {"evidence": evidence})
 
 
-def _header(row: Any) -> dict[str, Any]:
+def header(row: Any) -> dict[str, Any]:
     return {
         "id": row.id, "number": row.number, "at": row.at, "as_of": row.as_of, "slots": row.slots, "policy": row.policy,
         "formula": row.formula, "closed_at": row.closed_at,
     }  # fmt: skip
 
 
-def _line(actor: Actor, line: Line, whole: bool, now: datetime) -> dict[str, Any]:
+def line_of(actor: Actor, line: Line, whole: bool, now: datetime) -> dict[str, Any]:
     place = line.place
     return {
         "issue": sight.listed(actor, line.issue, line.row, now), "rank": place.rank, "final_rank": line.final_rank,

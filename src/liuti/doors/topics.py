@@ -24,6 +24,7 @@ from liuti.store.read import STATE, Found
 from liuti.store.topics import Member
 
 SORTERS = (Role.INTAKE, Role.ANALYST, Role.PANEL)
+MERGERS = (Role.INTAKE, Role.PANEL)
 MERGED_AT_ONCE = 100
 ALIKE = 0.25
 """Less than this share of what makes messages one topic is not worth showing side by side."""
@@ -107,12 +108,12 @@ async def largest(
     request: Request, skip: Annotated[int, Query(ge=0, le=10_000)] = 0, limit: Annotated[int, Query(ge=1, le=100)] = 50
 ) -> Response:
     """Topics with messages at `propose` or `select`, the largest first."""
-    _sorter(await who(request))
+    sorter(await who(request))
     rows = await office(request).engine.read(partial(topics.largest, most=limit, skip=skip))
     return answer({"topics": [dict(row._mapping) for row in rows]})
 
 
-def _sorter(actor: Actor) -> None:
+def sorter(actor: Actor) -> None:
     if not actor.id:
         raise Refused("sign_in", 401, "请先登录。", "Please sign in.")
     if not sight.may_weigh(actor) and Role.INTAKE not in actor.roles:
@@ -122,7 +123,7 @@ def _sorter(actor: Actor) -> None:
 async def one(request: Request, topic: str, after: Annotated[str, Query(max_length=64)] = "") -> Response:
     """Its messages as you may see them, 100 at a time, and where they come from."""
     here, actor = office(request), await who(request)
-    _sorter(actor)
+    sorter(actor)
     row, rows, spread = await here.engine.read(
         lambda conn: (topics.find(conn, topic), topics.members(conn, topic, after), topics.spread(conn, topic))
     )
@@ -139,10 +140,20 @@ async def one(request: Request, topic: str, after: Annotated[str, Query(max_leng
 
 async def merge(request: Request, topic: str) -> Response:
     """Each merge is a move of its own, with its own entry and letters; asked again, it goes on where it was."""
-    here, actor = office(request), await who(request)
+    actor = await who(request)
     form = parse(Union, _given(await body_of(request)))
-    if actor.roles.isdisjoint({Role.INTAKE, Role.PANEL}):
-        raise not_yours((Role.INTAKE, Role.PANEL)) if actor.id else _sign_in()
+    lead, done, refused = await merges(request, actor, topic, form)
+    faults = [{"issue": issue, "code": one.code, "zh": one.zh, "en": one.en} for issue, one in refused]
+    return answer({"lead": lead or None, "merged": done, "refused": faults})
+
+
+async def merges(
+    request: Request, actor: Actor, topic: str, form: Union
+) -> tuple[str, list[str], list[tuple[str, Refused]]]:
+    """The lead, what was merged into it, and what was refused; Refused 401, 403, 404 for who may not, or no topic."""
+    here = office(request)
+    if actor.roles.isdisjoint(MERGERS):
+        raise not_yours(MERGERS) if actor.id else _sign_in()
     rows = await here.engine.read(lambda conn: topics.find(conn, topic) and topics.members(conn, topic, most=10_000))
     waiting = [
         issue for issue in (STATE.decode(row["state"]) for row in rows) if issue.step in (Step.PROPOSE, Step.SELECT)
@@ -154,8 +165,8 @@ async def merge(request: Request, topic: str) -> Response:
             await here.desk.act(actor, "merge", {"lead": lead, "reason": form.reason}, issue.id)
             done.append(issue.id)
         except Refused as refusal:
-            refused.append({"issue": issue.id, "code": refusal.code, "zh": refusal.zh, "en": refusal.en})
-    return answer({"lead": lead or None, "merged": done, "refused": refused})
+            refused.append((issue.id, refusal))
+    return lead, done, refused
 
 
 def _given(body: bytes) -> Any:
@@ -169,15 +180,31 @@ def _sign_in() -> Refused:
 
 async def place(request: Request, issue: str) -> Response:
     """A person's word: the nightly batch leaves it alone. Noted in the book of administrative changes."""
-    here, actor = office(request), await who(request)
+    actor = await who(request)
     if actor.roles.isdisjoint(SORTERS):
         raise not_yours(SORTERS) if actor.id else _sign_in()
-    found = await found_by(request, issue, actor)
+    await found_by(request, issue, actor)
     topic = parse(Placement, _given(await body_of(request))).topic or issue
-    await here.engine.write(
-        partial(_put, issue=issue, title=found.row["title"], topic=topic, by=By(actor.id, here.now()))
-    )
+    await places(request, actor, [issue], topic)
     return answer({"issue": issue, "topic": topic})
+
+
+async def places(request: Request, actor: Actor, ids: list[str], topic: str) -> int:
+    """Put issues into the topic, as far as this person sees them: all of them or, where there is no such topic, none.
+    The topic of its own of the first one is always there. Refused 401, 403, 404."""
+    here = office(request)
+    if actor.roles.isdisjoint(SORTERS):
+        raise not_yours(SORTERS) if actor.id else _sign_in()
+    found = await here.engine.read(partial(read.several, ids=ids))
+    seen = [found[issue] for issue in ids if issue in found and sight.may_see(actor, found[issue].issue)]
+    by = By(actor.id, here.now())
+
+    def put(conn: Any) -> None:
+        for one in seen:
+            _put(conn, one.issue.id, one.row["title"], topic, by)
+
+    await here.engine.write(put)
+    return len(seen)
 
 
 def _put(conn: Any, issue: str, title: str, topic: str, by: By) -> None:
@@ -195,7 +222,7 @@ async def suggestions(request: Request, issue: str) -> Response:
     Without a trained model no category is guessed."""
     here, actor = office(request), await who(request)
     found = await found_by(request, issue, actor)
-    _sorter(actor)
+    sorter(actor)
     title, body = found.row["title"], found.row["body"]
     alike = await near(request, actor, topics.head(found.row["place"], title), body, 5, but=issue)
     topic = await here.engine.read(partial(topics.topic_of, issue=issue))

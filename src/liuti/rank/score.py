@@ -241,6 +241,14 @@ def replay(frozen: bytes) -> Score:
     return FORMULAS[formula](frozen)
 
 
+def reweighed(frozen: bytes, weights: Mapping[str, float]) -> Score:
+    """The score as it would be under other weights, all else as it was frozen: to look at, never to keep. ValueError
+    where the weights do not add up to 100."""
+    _check(weights)
+    kept = msgspec.json.decode(frozen, type=Snapshot)
+    return replay(msgspec.json.encode(msgspec.structs.replace(kept, weights=dict(weights))))
+
+
 def _first(frozen: bytes) -> Score:
     kept = msgspec.json.decode(frozen, type=Snapshot)
     return _weighed(kept.subject, judged(kept.subject), kept.weights, kept.version, kept.unknown_most, formula=1)

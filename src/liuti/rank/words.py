@@ -134,11 +134,21 @@ SEVERITIES = {
     "nuisance": (0.4, "日常不便", "a daily nuisance"),
     "question": (0.2, "咨询或建议", "a question or suggestion"),
 }
+CRITERION_NAMES = {
+    "narrow_scope": ("小切口", "Narrow scope"), "impact": ("影响大", "Impact"), "feasible": ("能办成", "Feasible"),
+    "broad_benefit": ("普遍受益", "Broad benefit"),
+}  # fmt: skip
 FACTOR_ZH = {
     "concrete": "具体可核", "units": "所需单位", "days": "预计用时", "severity": "严重程度", "households": "反映户数",
     "growth": "增长", "recurrence": "反复出现", "waiting": "等待时间", "remit": "职责清晰", "money": "资金可行",
     "past_success": "以往成效", "dependency": "外部依赖", "beneficiaries": "受益人数", "spread": "覆盖社区",
     "vulnerable": "困难群体", "non_exclusive": "公共程度",
+}  # fmt: skip
+FACTOR_EN = {
+    "concrete": "concrete", "units": "units needed", "days": "days it takes", "severity": "severity", "households": "households",
+    "growth": "growth", "recurrence": "recurrence", "waiting": "waiting", "remit": "clear remit", "money": "money",
+    "past_success": "past success", "dependency": "outside dependency", "beneficiaries": "beneficiaries", "spread": "spread",
+    "vulnerable": "vulnerable groups", "non_exclusive": "open to all",
 }  # fmt: skip
 MARK_ZH = {"place": "地点", "amount": "数量", "time": "时间", "thing": "事项", "request": "请求"}
 OUTSIDER_ZH = {

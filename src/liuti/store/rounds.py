@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -218,11 +218,14 @@ class Line:
     final_rank: int | None
 
 
-def lines(conn: Connection, round_id: str, after: int = 0, most: int = 50) -> tuple[list[Line], int | None]:
-    """The list by its original order; the second is what to read on after, None at the end. Three statements."""
+def lines(
+    conn: Connection, round_id: str, after: int = 0, most: int = 50, made: Sequence[Row[Any]] | None = None
+) -> tuple[list[Line], int | None]:
+    """The list by its original order; the second is what to read on after, None at the end. Three statements, two with
+    the changes `made` at hand."""
     stmt = _LINES.where(places.c.round_id == round_id, places.c.line > after).order_by(places.c.line)
     rows = conn.execute(stmt.limit(most + 1)).all()
-    final = final_ranks(conn, round_id)
+    final = final_ranks(conn, round_id, made)
     page = rows[:most]
     return [_seen(row, final.get(row.issue_id)) for row in page], page[-1].line if len(rows) > most else None
 
@@ -233,20 +236,27 @@ def line_of(conn: Connection, issue: str) -> Line | None:
     return None if row is None else _seen(row, final_ranks(conn, row.round_id).get(issue))
 
 
+def line_in(conn: Connection, round_id: str, issue: str, made: Sequence[Row[Any]] | None = None) -> Line | None:
+    """The issue's line in this very round."""
+    row = conn.execute(_LINES.where(places.c.round_id == round_id, places.c.issue_id == issue)).first()
+    return None if row is None else _seen(row, final_ranks(conn, round_id, made).get(issue))
+
+
 def _seen(row: Row[Any], final: int | None) -> Line:
     texts = {"title": row.title, "body": row.body, "place": row.place, "query_code": row.query_code}
     return Line(STATE.decode(row.state), texts, row, SCORE.decode(row.score), final)
 
 
-def final_ranks(conn: Connection, round_id: str) -> Mapping[str, int]:
-    """The recommended ones in the order the panel left them in."""
+def final_ranks(conn: Connection, round_id: str, made: Sequence[Row[Any]] | None = None) -> Mapping[str, int]:
+    """The recommended ones in the order the panel left them in: by the changes `made`, read where they are not given."""
     ranked = (
         select(places.c.issue_id)
         .where(places.c.round_id == round_id, places.c.rank.is_not(None))
         .order_by(places.c.rank)
     )
-    changes = [Change(r.issue_id, r.what, r.to_rank, r.other) for r in conn.execute(_CHANGES, {"round": round_id})]
-    return panel.final(list(conn.execute(ranked).scalars()), changes)
+    made = changes(conn, round_id) if made is None else made
+    changed = [Change(r.issue_id, r.what, r.to_rank, r.other) for r in made]
+    return panel.final(list(conn.execute(ranked).scalars()), changed)
 
 
 def changes(conn: Connection, round_id: str) -> list[Row[Any]]:

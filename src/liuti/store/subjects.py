@@ -115,9 +115,9 @@ def subjects(conn: Connection, policy: Policy, as_of: datetime) -> Iterator[Subj
 
 
 def gather(conn: Connection, policy: Policy, as_of: datetime) -> Waiting:
-    rows = [row for row in _matters(conn) if _since(row) <= as_of]
+    rows = [row for row in _matters(conn) if since(row) <= as_of]
     first: dict[str, Any] = {}
-    for row in sorted(rows, key=lambda r: (_since(r), r.id)):
+    for row in sorted(rows, key=lambda r: (since(r), r.id)):
         first.setdefault(row.topic_id or row.id, row)
     waiting = Waiting(_ground(conn, policy, as_of), list(first.values()), {}, {}, {})
     for start in range(0, len(waiting.leads), BATCH):
@@ -131,7 +131,7 @@ def _gather_some(conn: Connection, waiting: Waiting, leads: list[Any]) -> None:
         for row in conn.execute(_LIKE, {"topics": topics}):
             waiting.alike.setdefault(row.topic_id, []).append(row)
     counted = {issue for lead in leads for issue in _counted(lead, waiting.alike.get(lead.topic_id, []))}
-    waiting.said |= _voices(conn, counted)
+    waiting.said |= voices_behind(conn, counted)
     waiting.evidence |= _evidence(conn, [lead.id for lead in leads if '"evidence"' in lead.state])
 
 
@@ -150,7 +150,8 @@ def _matters(conn: Connection) -> Iterator[Any]:
         after = batch[-1].id
 
 
-def _since(row: Any) -> datetime:
+def since(row: Any) -> datetime:
+    """When the matter was first proposed, here or where it came from."""
     moments: list[datetime] = [at for at in (row.submitted_at, row.reported_at) if at is not None]
     return min(moments)
 
@@ -180,7 +181,8 @@ def _counted(lead: Any, like: Iterable[Any]) -> set[str]:
     return {lead.id} | {row.id for row in like if row.step in COUNTS}
 
 
-def _voices(conn: Connection, ids: set[str]) -> dict[str, list[Voice]]:
+def voices_behind(conn: Connection, ids: set[str]) -> dict[str, list[Voice]]:
+    """The people of each of these issues, without those who left."""
     found: dict[str, list[Voice]] = defaultdict(list)
     asked = sorted(ids)
     for start in range(0, len(asked), BATCH):
@@ -235,7 +237,7 @@ def _subject(
         id=lead.id,
         title=lead.title,
         said=words.read(lead.title, lead.body),
-        first_proposed=_since(lead),
+        first_proposed=since(lead),
         as_of=as_of,
         crowd=households(heard, as_of, state.cleared, state.burst_reviewed, watch),
         category=category,

@@ -16,7 +16,7 @@ from liuti.doors.pages.labels import CHOICES, LEVELS, label
 from liuti.flow.issue import Issue
 from liuti.flow.words import Role
 from liuti.policy import Policy
-from liuti.rank.words import FACTOR_ZH
+from liuti.rank.words import FACTOR_EN, FACTOR_ZH
 from liuti.store.directory import Directory
 
 Option = tuple[str, str]
@@ -93,7 +93,7 @@ CHOOSE: dict[str, Choose] = {
     "assisting": _units, "leader": _holding(Role.LEADER, Role.PRINCIPAL), "prepared_by": _holding(Role.INSPECTOR),
     "route": _named("routes"), "cause": _named("suspend_causes"), "Termination.ground": _named("terminate_grounds"),
     "Adjustment.code": _named("adjust_codes"), "Exclusion.code": _named("exclude_causes"),
-    "factor": lambda a: [(name, a.t(zh, name)) for name, zh in FACTOR_ZH.items()],
+    "factor": lambda a: [(name, a.t(zh, FACTOR_EN[name])) for name, zh in FACTOR_ZH.items()],
     "level": lambda a: [(str(n), a.t(*words)) for n, words in LEVELS.items()],
     "order": _orders, "OrderSheet.to": _at_work, "MilestoneReport.number": _milestones,
 }  # fmt: skip
@@ -172,6 +172,8 @@ def _kind(annotation: Any) -> tuple[str, Any]:
         return ("maybe", within) if kind == "check" else (kind, within)
     if hasattr(annotation, "__metadata__"):
         return _kind(annotation.__origin__)
+    if origin is dict:
+        return "pairs", None
     if origin is Literal:
         return "choice", [one.value if isinstance(one, StrEnum) else one for one in inner]
     if origin is tuple:
@@ -220,9 +222,15 @@ def _sent(kind: str, inner: Any, name: str, sent: Mapping[str, list[str]], zone:
         return read_back(inner, sent, zone, f"{name}.") or None
     if kind == "rows":
         return _sent_rows(inner, name, sent, zone)
+    if kind == "pairs":
+        return {
+            key.removeprefix(name + "."): each[-1] for key, each in sent.items() if key.startswith(name + ".")
+        } or None
     values = sent.get(name, [])
-    if kind == "files" or not values:
-        return None
+    return _sent_values(kind, values, zone) if values and kind != "files" else None
+
+
+def _sent_values(kind: str, values: list[str], zone: ZoneInfo) -> Any:
     if kind == "lines":
         return [line.strip() for value in values for line in value.splitlines() if line.strip()] or None
     if kind == "check":

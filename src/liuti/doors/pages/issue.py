@@ -146,6 +146,7 @@ async def attempt(request: Request, issue: str, move: str, again: Shows) -> Resp
     except Refused as refused:
         if refused.status in (401, 404):
             raise
-        return await again(request, issue, actor, Tried(move, raw | {"answer": name}, refused, given.files))
+        following = inside(given.one("next"), "")
+        return await again(request, issue, actor, Tried(move, raw | {"answer": name}, refused, given.files, following))
     done = "asked" if receipt.awaits else f"did_{name}"
     return go(inside(given.one("next"), f"/issues/{issue}"), done)

@@ -15,7 +15,7 @@ from liuti.doors.pages.frame import directory, reader_of
 from liuti.doors.pages.menu import DONE
 from liuti.doors.pages.sent import Sent, faults_of, held
 from liuti.flow.issue import Ask, Issue
-from liuti.flow.kernel import ANYONE, Actor, Answer, Facts, Form, Refused
+from liuti.flow.kernel import ANYONE, Actor, Answer, Facts, Form, Refused, Standing
 from liuti.flow.table import FLOW
 
 ASIDE = frozenset({
@@ -56,6 +56,8 @@ class Tried:
     raw: Mapping[str, Any]
     refused: Refused | None
     files: list[dict[str, Any]] = field(default_factory=list)
+    following: str = ""
+    """Where the page it was made on wanted to go on to."""
 
     @property
     def status(self) -> int:
@@ -73,7 +75,22 @@ async def offers(request: Request, issue: Issue, actor: Actor, facts: Facts, tri
             made += _answers(request, issue, actor, around, tried)
         elif name != "deny":
             made.append(_offer(request, issue, name, around, tried))
+            if facts.standing is not None and name == "publish":
+                _on(made[-1], facts.standing)
     return made
+
+
+def _on(offer: Offer, standing: Standing) -> None:
+    """A decision names the score it is taken on; whether that recommends it is then no question to a person."""
+    offer.hidden |= {"snapshot.round": standing.round, "snapshot.digest": standing.digest}
+    offer.fields = [one for one in offer.fields if one.name != "recommended"]
+
+
+async def answers(request: Request, issue: Issue, actor: Actor) -> list[Offer]:
+    """Only the requests on this issue that wait for this very person."""
+    here, reader = office(request), await reader_of(request)
+    around = Around(issue, await directory(here), here.desk.world().policy, reader.t)
+    return _answers(request, issue, actor, around, None)
 
 
 def _offer(request: Request, issue: Issue, name: str, around: Around, tried: Tried | None) -> Offer:
@@ -101,6 +118,8 @@ def offer_of(
             part.name for one in offer.fields for row in one.parts for part in row
         }
         offer.open, offer.held = True, held(office(request), again.files)
+        if again.following:
+            offer.hidden["next"] = again.following
         if refused is not None and not known & set(faults):
             offer.fault = refused.zh, refused.en
     return offer
@@ -117,7 +136,8 @@ def _answers(request: Request, issue: Issue, actor: Actor, around: Around, tried
             request, "answer", f"答复申请:{move.zh}", f"answer the request: {move.en}", Answer, around,
             _tried_answer(tried, ask), leave,
         )  # fmt: skip
-        offer.action, offer.hidden = f"/issues/{issue.id}/answer", {"request": str(ask.id)}
+        offer.action = f"/issues/{issue.id}/answer"
+        offer.hidden["request"] = str(ask.id)
         made.append(offer)
     return made
 

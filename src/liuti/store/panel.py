@@ -1,0 +1,158 @@
+"""Readings for whoever weighs and claims: a round as one sheet, a topic as a picture, scores of many at once (docs/rules.md §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from msgspec import Struct, json
+from sqlalchemy import Connection, and_, bindparam, func, select
+
+from liuti.flow.words import Kind, Step
+from liuti.policy import Policy
+from liuti.rank.factors import Crowd
+from liuti.rank.score import Score, Watch, households
+from liuti.store import rounds, subjects
+from liuti.store.rounds import Line
+from liuti.store.subjects import same_text
+from liuti.store.tables import grids, issues
+from liuti.store.tables_rank import places, topic_members
+
+MOST_AREAS = 200
+"""Communities told for all topics of a page together, the largest first."""
+SCORE = json.Decoder(Score)
+
+
+# -- rounds --------------------------------------------------------------------------------------------------------
+
+
+class Sheet(NamedTuple):
+    """A round with a page of its list, what to read on after, and what the panel changed in it."""
+
+    round: Any
+    lines: list[Line]
+    after: int | None
+    changes: list[Any]
+
+
+def sheet(conn: Connection, name: str, after: int = 0, most: int = 50) -> Sheet:
+    """Four statements; Refused 404 for a round there is none of."""
+    found = rounds.find(conn, name)
+    made = rounds.changes(conn, found.id)
+    lines, more = rounds.lines(conn, found.id, after, most, made)
+    return Sheet(found, lines, more, made)
+
+
+def line_in(conn: Connection, name: str, issue: str) -> tuple[Any, Line | None, list[Any]]:
+    """A round, the issue's line in it, and what the panel changed: four statements."""
+    found = rounds.find(conn, name)
+    made = rounds.changes(conn, found.id)
+    return found, rounds.line_in(conn, found.id, issue, made), made
+
+
+def snapshots(conn: Connection, round_id: str) -> list[Any]:
+    """What the round froze of each line, in its order: issue_id, rank, total, snapshot."""
+    stmt = select(places.c.issue_id, places.c.rank, places.c.total, places.c.snapshot)
+    return list(conn.execute(stmt.where(places.c.round_id == round_id).order_by(places.c.line)))
+
+
+_LAST = (
+    select(places.c.issue_id, func.max(places.c.round_id).label("round_id"))
+    .where(places.c.issue_id.in_(bindparam("ids", expanding=True)))
+    .group_by(places.c.issue_id)
+    .subquery()
+)
+_SCORED = select(places.c.issue_id, places.c.round_id, places.c.score).join(
+    _LAST, and_(_LAST.c.issue_id == places.c.issue_id, _LAST.c.round_id == places.c.round_id)
+)
+
+
+def scores_of(conn: Connection, ids: Sequence[str]) -> dict[str, tuple[str, Score]]:
+    """Round and score of each issue in the latest round that had it, in one statement; those never scored are missing."""
+    if not ids:
+        return {}
+    rows = conn.execute(_SCORED, {"ids": list(ids)})
+    return {row.issue_id: (row.round_id, SCORE.decode(row.score)) for row in rows}
+
+
+# -- topics --------------------------------------------------------------------------------------------------------
+
+
+class Picture(NamedTuple):
+    """How many messages of a topic came in each span of time, and from which communities."""
+
+    growth: tuple[int, ...]
+    spread: tuple[tuple[str, int], ...]
+
+
+# What was found to be a tip-off stays in the topic it had, and tells nobody anything.
+_TOLD = topic_members.join(issues, and_(issues.c.id == topic_members.c.issue_id, issues.c.kind != Kind.TIP_OFF.value))
+_OURS = topic_members.c.topic_id.in_(bindparam("topics", expanding=True))
+_AREAS = (
+    select(topic_members.c.topic_id, grids.c.name, func.count().label("n"))
+    .select_from(_TOLD.join(grids, grids.c.id == issues.c.grid))
+    .where(_OURS)
+    .group_by(topic_members.c.topic_id, grids.c.name)
+    .order_by(func.count().desc(), grids.c.name)
+    .limit(MOST_AREAS)
+)
+
+
+def pictures(conn: Connection, topics: Sequence[str], marks: Sequence[datetime]) -> dict[str, Picture]:
+    """Of each topic its growth between the `marks`, one number less than there are marks, and its spread: two statements."""
+    if not topics:
+        return {}
+    asked = {"topics": list(topics)}
+    spans = [
+        func.count().filter(issues.c.submitted_at >= since, issues.c.submitted_at < until).label(f"n{n}")
+        for n, (since, until) in enumerate(pairwise(marks))
+    ]
+    grown = select(topic_members.c.topic_id, *spans).select_from(_TOLD).where(_OURS).group_by(topic_members.c.topic_id)
+    growth = {row[0]: tuple(row[1:]) for row in conn.execute(grown, asked)}
+    spread: dict[str, list[tuple[str, int]]] = {}
+    for row in conn.execute(_AREAS, asked):
+        spread.setdefault(row.topic_id, []).append((row.name, row.n))
+    return {one: Picture(growth.get(one, ()), tuple(spread.get(one, ()))) for one in topics}
+
+
+class _Looked(Struct):
+    cleared: tuple[str, ...] = ()
+    burst_reviewed: datetime | None = None
+
+
+class Behind(NamedTuple):
+    """Whom a topic comes from as the next round would count them. `lead`: the issue a flag is cleared on, the earliest
+    at `select`; empty while none stands there. `copies`: issues whose own words are among a flagged text, by its mark."""
+
+    lead: str
+    crowd: Crowd
+    copies: dict[str, str]
+
+
+_STATE = json.Decoder(_Looked)
+_COUNTED = [step.value for step in subjects.COUNTS]
+_MEMBERS = (
+    select(
+        issues.c.id, issues.c.step, issues.c.state, issues.c.title, issues.c.body, issues.c.submitted_at, issues.c.reported_at
+    )
+    .select_from(_TOLD)
+    .where(topic_members.c.topic_id == bindparam("topic"), issues.c.step.in_(_COUNTED))
+)  # fmt: skip
+
+
+def behind(conn: Connection, policy: Policy, topic: str, now: datetime) -> Behind:
+    """Two statements, one more for each 500 messages; a round that opens now counts the same (docs/rules.md §6)."""
+    rows = list(conn.execute(_MEMBERS, {"topic": topic}))
+    waiting = [row for row in rows if row.step == Step.SELECT.value]
+    lead = min(waiting, key=lambda row: (subjects.since(row), row.id), default=None)
+    looked = _STATE.decode(lead.state) if lead is not None else _Looked()
+    said = subjects.voices_behind(conn, {row.id for row in rows})
+    rule = policy.score
+    watch = Watch(same_text_accounts=rule.same_text_accounts, same_text_hours=rule.same_text_hours)
+    heard = [voice for row in rows for voice in said.get(row.id, ())]
+    crowd = households(heard, now, looked.cleared, looked.burst_reviewed, watch)
+    marks = {row.id: same_text(f"{row.title} {row.body}") for row in rows} if crowd.same_text else {}
+    copies = {issue: mark for issue, mark in marks.items() if mark in crowd.same_text}
+    return Behind(lead.id if lead is not None else "", crowd, copies)
