@@ -16,6 +16,7 @@ READERS = frozenset({
     Role.GRID_WORKER, Role.INTAKE, Role.ANALYST, Role.PANEL, Role.GATE, Role.LEADER, Role.PRINCIPAL, Role.INSPECTOR,
     Role.TEAM, Role.CALLER, Role.AUDITADMIN,
 })  # fmt: skip
+WEIGHERS = (Role.ANALYST, Role.PANEL, Role.GATE, Role.PRINCIPAL, Role.TEAM, Role.AUDITADMIN)
 BLIND = frozenset({Role.SYSADMIN, Role.SECADMIN})
 # What happened inside the house (votes, requests, reminders between officials) is not on the public timeline.
 PUBLIC_MOVES = frozenset({
@@ -148,7 +149,7 @@ def seen_by(actor: Actor, issue: Issue, row: Mapping[str, Any], now: datetime) -
 
 def may_weigh(actor: Actor) -> bool:
     """Who reads a round's whole list, with the raw inputs of every score; everyone else reads what is public of it."""
-    return not actor.roles.isdisjoint({Role.ANALYST, Role.PANEL, Role.GATE, Role.PRINCIPAL, Role.TEAM, Role.AUDITADMIN})
+    return not actor.roles.isdisjoint(WEIGHERS)
 
 
 def settled_by(actor: Actor, issue: Issue, earlier: Issue, row: Mapping[str, Any]) -> dict[str, Any] | None:

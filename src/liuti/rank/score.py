@@ -241,6 +241,11 @@ def replay(frozen: bytes) -> Score:
     return FORMULAS[formula](frozen)
 
 
+def weights_of(frozen: bytes) -> dict[str, float]:
+    """The weights a snapshot was frozen with."""
+    return msgspec.json.decode(frozen, type=Snapshot).weights
+
+
 def reweighed(frozen: bytes, weights: Mapping[str, float]) -> Score:
     """The score as it would be under other weights, all else as it was frozen: to look at, never to keep. ValueError
     where the weights do not add up to 100."""

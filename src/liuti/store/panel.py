@@ -7,21 +7,22 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from msgspec import Struct, json
+from msgspec import json
 from sqlalchemy import Connection, and_, bindparam, func, select
 
+from liuti.flow.issue import Issue
 from liuti.flow.words import Kind, Step
 from liuti.policy import Policy
 from liuti.rank.factors import Crowd
 from liuti.rank.score import Score, Watch, households
-from liuti.store import rounds, subjects
+from liuti.store import read, rounds, subjects
 from liuti.store.rounds import Line
 from liuti.store.subjects import same_text
-from liuti.store.tables import grids, issues
+from liuti.store.tables import issues
 from liuti.store.tables_rank import places, topic_members
 
-MOST_AREAS = 200
-"""Communities told for all topics of a page together, the largest first."""
+MOST_AREAS = 400
+"""Grids told for all topics of a page together, the largest first."""
 SCORE = json.Decoder(Score)
 
 
@@ -81,7 +82,7 @@ def scores_of(conn: Connection, ids: Sequence[str]) -> dict[str, tuple[str, Scor
 
 
 class Picture(NamedTuple):
-    """How many messages of a topic came in each span of time, and from which communities."""
+    """How many messages of a topic came in each span of time, and from which grids, the most first."""
 
     growth: tuple[int, ...]
     spread: tuple[tuple[str, int], ...]
@@ -91,11 +92,11 @@ class Picture(NamedTuple):
 _TOLD = topic_members.join(issues, and_(issues.c.id == topic_members.c.issue_id, issues.c.kind != Kind.TIP_OFF.value))
 _OURS = topic_members.c.topic_id.in_(bindparam("topics", expanding=True))
 _AREAS = (
-    select(topic_members.c.topic_id, grids.c.name, func.count().label("n"))
-    .select_from(_TOLD.join(grids, grids.c.id == issues.c.grid))
-    .where(_OURS)
-    .group_by(topic_members.c.topic_id, grids.c.name)
-    .order_by(func.count().desc(), grids.c.name)
+    select(topic_members.c.topic_id, issues.c.grid, func.count().label("n"))
+    .select_from(_TOLD)
+    .where(_OURS, issues.c.grid != "")
+    .group_by(topic_members.c.topic_id, issues.c.grid)
+    .order_by(func.count().desc(), issues.c.grid)
     .limit(MOST_AREAS)
 )
 
@@ -113,25 +114,19 @@ def pictures(conn: Connection, topics: Sequence[str], marks: Sequence[datetime])
     growth = {row[0]: tuple(row[1:]) for row in conn.execute(grown, asked)}
     spread: dict[str, list[tuple[str, int]]] = {}
     for row in conn.execute(_AREAS, asked):
-        spread.setdefault(row.topic_id, []).append((row.name, row.n))
+        spread.setdefault(row.topic_id, []).append((row.grid, row.n))
     return {one: Picture(growth.get(one, ()), tuple(spread.get(one, ()))) for one in topics}
-
-
-class _Looked(Struct):
-    cleared: tuple[str, ...] = ()
-    burst_reviewed: datetime | None = None
 
 
 class Behind(NamedTuple):
     """Whom a topic comes from as the next round would count them. `lead`: the issue a flag is cleared on, the earliest
-    at `select`; empty while none stands there. `copies`: issues whose own words are among a flagged text, by its mark."""
+    at `select`; None while none stands there. `copies`: issues whose own words are a flagged text, with its mark."""
 
-    lead: str
+    lead: Issue | None
     crowd: Crowd
     copies: dict[str, str]
 
 
-_STATE = json.Decoder(_Looked)
 _COUNTED = [step.value for step in subjects.COUNTS]
 _MEMBERS = (
     select(
@@ -146,13 +141,14 @@ def behind(conn: Connection, policy: Policy, topic: str, now: datetime) -> Behin
     """Two statements, one more for each 500 messages; a round that opens now counts the same (docs/rules.md §6)."""
     rows = list(conn.execute(_MEMBERS, {"topic": topic}))
     waiting = [row for row in rows if row.step == Step.SELECT.value]
-    lead = min(waiting, key=lambda row: (subjects.since(row), row.id), default=None)
-    looked = _STATE.decode(lead.state) if lead is not None else _Looked()
+    first = min(waiting, key=lambda row: (subjects.since(row), row.id), default=None)
+    lead = read.STATE.decode(first.state) if first is not None else None
     said = subjects.voices_behind(conn, {row.id for row in rows})
     rule = policy.score
     watch = Watch(same_text_accounts=rule.same_text_accounts, same_text_hours=rule.same_text_hours)
     heard = [voice for row in rows for voice in said.get(row.id, ())]
-    crowd = households(heard, now, looked.cleared, looked.burst_reviewed, watch)
+    cleared, reviewed = (lead.cleared, lead.burst_reviewed) if lead is not None else ((), None)
+    crowd = households(heard, now, cleared, reviewed, watch)
     marks = {row.id: same_text(f"{row.title} {row.body}") for row in rows} if crowd.same_text else {}
     copies = {issue: mark for issue, mark in marks.items() if mark in crowd.same_text}
-    return Behind(lead.id if lead is not None else "", crowd, copies)
+    return Behind(lead, crowd, copies)

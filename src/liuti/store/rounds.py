@@ -198,6 +198,11 @@ def standing(conn: Connection, issue: str) -> Standing | None:
     return Standing(row.round_id, row.by, row.digest, row.total, row.rank, final, row.slots, row.at, closed)
 
 
+def last_of(conn: Connection, issue: str) -> str:
+    """The id of the latest round that had the issue, empty when none had."""
+    return conn.execute(select(func.max(places.c.round_id)).where(places.c.issue_id == issue)).scalar() or ""
+
+
 def running(conn: Connection) -> str:
     """The id of the open round, empty when none is."""
     return conn.execute(_RUNNING).scalar() or ""

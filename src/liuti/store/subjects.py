@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -208,12 +208,14 @@ def same_text(text: str) -> str:
     return sha256(plain.encode()).hexdigest()[:32]
 
 
-def evidence_of(conn: Connection, issue: str) -> list[dict[str, Any]]:
-    """What people put right about its score, with their words as far as they are still kept."""
-    said = _evidence(conn, [issue])
-    state = conn.execute(select(issues.c.state).where(issues.c.id == issue)).scalar()
-    found = _STATE.decode(state).evidence if state is not None else ()
-    return [{"factor": e.factor, "value": e.value, "at": e.at, "words": said.get((issue, e.version))} for e in found]
+def evidence_of(conn: Connection, issue: str, known: Sequence[Evidence] | None = None) -> list[dict[str, Any]]:
+    """What people put right about its score, with their words as far as they are still kept; `known` from its state,
+    where that is at hand: then one statement, none where nothing was put right."""
+    if known is None:
+        state = conn.execute(select(issues.c.state).where(issues.c.id == issue)).scalar()
+        known = _STATE.decode(state).evidence if state is not None else ()
+    said = _evidence(conn, [issue] if known else [])
+    return [{"factor": e.factor, "value": e.value, "at": e.at, "words": said.get((issue, e.version))} for e in known]
 
 
 def _evidence(conn: Connection, ids: list[str]) -> dict[tuple[str, int], str]:

@@ -12,16 +12,19 @@ from liuti.doors.pages import (
     front,
     intake,
     issue,
+    leader,
     lists,
     progress,
     propose,
+    rounds,
     sign_in,
+    topics,
     unit,
     watching,
 )
 
 ROOMS = (
-    admin, command, enter, front, intake, lists, progress, propose, sign_in, unit, watching, issue,
+    admin, command, enter, front, intake, leader, lists, progress, propose, rounds, sign_in, topics, unit, watching, issue,
 )  # fmt: skip
 """The issue's page comes last: its address takes any word for a move."""
 

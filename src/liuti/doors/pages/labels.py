@@ -66,6 +66,9 @@ LABELS: dict[str, Label] = {
         "哪里不满意", "What was not good", "不满意时请说明,会重新办理", "Say why, and it will be done again"
     ),
     "earlier": Label("先前已办结的题(编号)", "The earlier issue (id)"),
+    "slots": Label("本轮名额", "Slots of this round"),
+    "as_of": Label("按哪个时刻评分", "Scored as of", "不填就是现在", "Left empty: now"),
+    "Union.lead": Label("并入哪一件", "Into which one", "不选就并入最早的一件", "Left open: into the earliest"),
     "lead": Label("并入哪一件(编号)", "Into which issue (id)"),
     "livelihood": Label("列为民生实事(须三道把关)", "Livelihood matter (three gates)"),
     "unit": Label("单位", "Unit"),
@@ -83,6 +86,7 @@ LABELS: dict[str, Label] = {
     "from_rank": Label("现在的名次", "Rank now"),
     "to_rank": Label("调整到", "Rank after"),
     "other": Label("与哪一件互换(编号)", "Swapped with (id)"),
+    "Adjustment.reason": Label("理由", "Reason", "写清为什么;两个名次都会公开", "Say why; both ranks are public"),
     "snapshot": Label("选题快照", "Snapshot"),
     "recommended": Label("评分已推荐", "Recommended by the score"),
     "goal": Label("要达到的目标", "Goal", "写得出、查得到", "Something that can be checked"),

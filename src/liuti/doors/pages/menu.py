@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from liuti.flow.words import ADMINS, OFFICIALS, Role
-from liuti.flow.words import OFFICIALS, UNIT_ROLES, Role
+from liuti.flow import sight
+from liuti.flow.words import ADMINS, OFFICIALS, UNIT_ROLES, Role
 
 if TYPE_CHECKING:
     from liuti.doors.pages.frame import Reader
@@ -24,6 +24,7 @@ MENU = (
     Item("/progress", "查进度", "Progress"),
     Item("/issues", "公开题目", "Public issues"),
     Item("/statistics", "办得怎样", "Results"),
+    Item("/rounds", "选题公示", "Selection"),
     Item("/desk", "我的工作台", "My desk", OFFICIALS),
     Item("/desk/intake", "受理台", "Intake", frozenset({Role.INTAKE})),
     Item("/desk/unit", "本单位", "My unit", UNIT_ROLES),
@@ -37,11 +38,18 @@ MENU = (
     ),
     Item("/admin", "管理", "Administration", ADMINS),
     Item("/command", "指挥屏", "Command screen", OFFICIALS | {Role.AUDITADMIN}),
+    Item("/topics", "议题", "Topics", frozenset({Role.INTAKE, Role.ANALYST, Role.PANEL})),
+    Item("/rounds", "选题", "Rounds", frozenset(sight.WEIGHERS)),
+    Item("/gates", "把关", "Gates", frozenset({Role.GATE})),
+    Item("/leader", "领题", "Claims", frozenset({Role.LEADER, Role.PRINCIPAL})),
 )
 
 DONE: dict[str, tuple[str, str]] = {
     "signed_out": ("您已退出。", "You are signed out."),
     "asked": ("申请已提交,等待另一人答复。", "Asked: another person has to answer."),
+    "opened_round": ("这一轮已经评分并冻结。", "The round is scored and frozen."),
+    "closed_round": ("这一轮已经结束。", "The round is closed."),
+    "placed": ("已移动。", "Moved."),
     "kept": ("已保存。", "Saved."),
 }
 """Moves add their own: see `pages/moving.py`."""
