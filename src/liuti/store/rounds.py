@@ -60,6 +60,11 @@ _RUNNING = select(rounds.c.id).where(rounds.c.closed_at.is_(None)).limit(1)
 _HAS_PLACE = select(places.c.line).where(
     places.c.round_id == bindparam("round"), places.c.issue_id == bindparam("issue")
 )
+_RANKED = (
+    select(places.c.issue_id)
+    .where(places.c.round_id == bindparam("round"), places.c.rank.is_not(None))
+    .order_by(places.c.rank)
+)
 _CHANGES = (
     select(adjustments)
     .where(adjustments.c.round_id == bindparam("round"))
@@ -226,11 +231,14 @@ class Line:
 def lines(
     conn: Connection, round_id: str, after: int = 0, most: int = 50, made: Sequence[Row[Any]] | None = None
 ) -> tuple[list[Line], int | None]:
-    """The list by its original order; the second is what to read on after, None at the end. Three statements, two with
-    the changes `made` at hand."""
+    """The list by its original order; the second is what to read on after, None at the end. Two statements, one with
+    the changes `made` at hand; one more where the page ends among the recommended or begins below the first."""
     stmt = _LINES.where(places.c.round_id == round_id, places.c.line > after).order_by(places.c.line)
     rows = conn.execute(stmt.limit(most + 1)).all()
-    final = final_ranks(conn, round_id, made)
+    # The recommended stand first: where the page reaches beyond them, they are all on it.
+    whole = after == 0 and (len(rows) <= most or rows[-1].rank is None)
+    ranked = [row.issue_id for row in rows if row.rank is not None] if whole else None
+    final = final_ranks(conn, round_id, made, ranked)
     page = rows[:most]
     return [_seen(row, final.get(row.issue_id)) for row in page], page[-1].line if len(rows) > most else None
 
@@ -252,16 +260,16 @@ def _seen(row: Row[Any], final: int | None) -> Line:
     return Line(STATE.decode(row.state), texts, row, SCORE.decode(row.score), final)
 
 
-def final_ranks(conn: Connection, round_id: str, made: Sequence[Row[Any]] | None = None) -> Mapping[str, int]:
-    """The recommended ones in the order the panel left them in: by the changes `made`, read where they are not given."""
-    ranked = (
-        select(places.c.issue_id)
-        .where(places.c.round_id == round_id, places.c.rank.is_not(None))
-        .order_by(places.c.rank)
-    )
+def final_ranks(
+    conn: Connection, round_id: str, made: Sequence[Row[Any]] | None = None, ranked: Sequence[str] | None = None
+) -> Mapping[str, int]:
+    """The recommended ones in the order the panel left them in; what is not given, the changes `made` and the issues
+    `ranked` before them, is read."""
+    if ranked is None:
+        ranked = list(conn.execute(_RANKED, {"round": round_id}).scalars())
     made = changes(conn, round_id) if made is None else made
     changed = [Change(r.issue_id, r.what, r.to_rank, r.other) for r in made]
-    return panel.final(list(conn.execute(ranked).scalars()), changed)
+    return panel.final(ranked, changed)
 
 
 def changes(conn: Connection, round_id: str) -> list[Row[Any]]:

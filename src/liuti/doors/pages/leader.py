@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request, Response
 
 from liuti.doors import boards as door
-from liuti.doors.deps import office, who
+from liuti.doors.deps import office
 from liuti.doors.pages import moving
 from liuti.doors.pages.drawn import gantt, stacked
 from liuti.doors.pages.frame import PageRoute, page, reader_of
@@ -39,9 +39,8 @@ def router() -> APIRouter:
 
 async def leader(request: Request) -> Response:
     """The claim board, my claims, requests: four statements."""
-    here, actor = office(request), await who(request)
+    here, actor = office(request), (await reader_of(request)).actor
     door.admit(actor, *LEADS)
-    await reader_of(request, actor)
     world, now = here.desk.world(), here.now()
 
     def fits(issue: Issue, ask: Ask) -> bool:
@@ -116,9 +115,8 @@ async def _asked(request: Request, actor: Actor, one: boards.Asked, now: datetim
 
 async def card(request: Request, issue: str, move: str) -> Response:
     """The claim card, or a designation, with what speaks for the matter beside it."""
-    here, actor = office(request), await who(request)
+    here, actor = office(request), (await reader_of(request)).actor
     door.admit(actor, *LEADS)
-    await reader_of(request, actor)
     now = here.now()
 
     def look(conn: Any) -> tuple[Found | None, dict[str, tuple[str, Score]]]:

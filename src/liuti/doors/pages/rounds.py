@@ -89,6 +89,7 @@ async def _opening(request: Request, tried: Tried | None) -> Offer:
 
 async def opening(request: Request) -> Response:
     actor = await who(request)
+    await reader_of(request, actor)
     raw = raw_of(request, Opening, await sent(request))
     try:
         opened = await door.opens(request, actor, raw)
@@ -101,6 +102,7 @@ async def opening(request: Request) -> Response:
 
 async def closing(request: Request, name: str) -> Response:
     actor = await who(request)
+    await reader_of(request, actor)
     await sent(request)
     return go(f"/rounds/{await door.closes(request, actor, name)}", "closed_round")
 
@@ -110,7 +112,7 @@ async def closing(request: Request, name: str) -> Response:
 
 async def one(request: Request, name: str, after: Annotated[int, Query(ge=0, le=10**6)] = 0) -> Response:
     """The list in its original order, each line with its final rank; the public sees what is published of it."""
-    here, actor = office(request), await who(request)
+    here, actor = office(request), (await reader_of(request)).actor
     sheet = await here.engine.read(partial(panel.sheet, name=name, after=after, most=SHOWN))
     whole, now = sight.may_weigh(actor), here.now()
     standing = {line.issue.id: _standing(sheet.round, line) for line in sheet.lines}
@@ -177,7 +179,7 @@ async def matter(
     do: Annotated[str, Query(max_length=32)] = "",
 ) -> Response:  # fmt: skip
     """Why it stands where it stands, factor by factor; for the panel, what can be done about it."""
-    here, actor = office(request), await who(request)
+    here, actor = office(request), (await reader_of(request)).actor
 
     def look(conn: Any) -> Any:
         found, line, made = panel.line_in(conn, name, issue)
@@ -242,7 +244,7 @@ class Trial(NamedTuple):
 
 async def weights(request: Request, name: str) -> Response:
     """The round's frozen snapshots weighed anew, for the eye alone: nothing is written, and no rank changes."""
-    here, actor = office(request), await who(request)
+    here, actor = office(request), (await reader_of(request)).actor
     door.admit(actor, *sight.WEIGHERS)
     found, frozen = await here.engine.read(lambda conn: _frozen(conn, name))
     policy = here.desk.world().policy
@@ -300,7 +302,7 @@ SEES_GATES = (Role.GATE, Role.PANEL, Role.ANALYST, Role.PRINCIPAL, Role.TEAM)
 
 async def gates(request: Request, cursor: Annotated[str, Query(max_length=200)] = "") -> Response:
     """Livelihood matters before the three gates: who has signed, whose turn it is, and the form of whoever's turn it is."""
-    here, actor = office(request), await who(request)
+    here, actor = office(request), (await reader_of(request)).actor
     door.admit(actor, *SEES_GATES)
     found = await here.engine.read(
         partial(boards.at_step, actor=actor, step=Step.SELECT, fits=lambda issue: issue.livelihood, cursor=cursor, limit=SHOWN)

@@ -76,7 +76,7 @@ def _community(places: Mapping[str, Place], grid: str) -> str:
 
 async def every(request: Request, skip: Annotated[int, Query(ge=0, le=10_000)] = 0) -> Response:
     """The topics most messages wait in, each with its growth and its spread: three statements."""
-    here, actor = office(request), await who(request)
+    here, actor = office(request), (await reader_of(request)).actor
     door.sorter(actor)
     marks = _marks(here.now())
 
@@ -95,7 +95,7 @@ async def every(request: Request, skip: Annotated[int, Query(ge=0, le=10_000)] =
 
 async def messages(request: Request, topic: str) -> Response:
     """Only a topic's messages, for a card that opens where it stands."""
-    here, actor = office(request), await who(request)
+    here, actor = office(request), (await reader_of(request)).actor
     door.sorter(actor)
     rows = await here.engine.read(lambda conn: topics.find(conn, topic) and topics.members(conn, topic))
     words: dict[str, Any] = {
@@ -118,7 +118,7 @@ def _shown(actor: Actor, rows: list[Any], now: datetime, copies: dict[str, str])
 
 
 async def one(request: Request, topic: str, after: Annotated[str, Query(max_length=64)] = "") -> Response:
-    return await _one(request, await who(request), topic, after)
+    return await _one(request, (await reader_of(request)).actor, topic, after)
 
 
 async def _one(
@@ -191,6 +191,7 @@ async def _merging(
 async def move(request: Request) -> Response:
     """Messages into another topic: those ticked, or with `whole` all of the topic `from`; to none: a topic of their own."""
     here, actor = office(request), await who(request)
+    await reader_of(request, actor)
     given = await sent(request)
     source, to, ids = given.one("from")[:64], given.one("to")[:64], given.fields.get("issue", [])[:TOGETHER]
     if given.one("whole"):
@@ -219,6 +220,7 @@ def _apart(ids: list[str], source: str) -> str:
 
 async def merge(request: Request, topic: str) -> Response:
     actor = await who(request)
+    await reader_of(request, actor)
     raw = raw_of(request, Union, await sent(request))
     try:
         outcome = await door.merges(request, actor, topic, parse(Union, raw))
