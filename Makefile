@@ -13,7 +13,7 @@ BROWSER_TESTS := $(wildcard tests/browser/test_*.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve check test browser bench simulate screenshots docs docs-check lock ci clean
+.PHONY: help setup demo serve check test browser bench simulate screenshots lighthouse docs docs-check lock ci clean
 
 help: ## these words
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -53,15 +53,21 @@ check: setup ## ruff, mypy --strict, and the arrows between the rooms
 test: setup ## all tests but those in a browser; ARGS= go to pytest
 	$(BIN)/python -m pytest -n auto --ignore=tests/browser $(ARGS)
 
-browser: setup ## the tests in a browser
+browser: setup ## the tests in a browser (Debian: chromium fonts-noto-cjk); without one they say what was not tried
 	@test -n "$(BROWSER_TESTS)" || { echo "make browser: not made yet, nothing was tested" >&2; exit 2; }
-	$(BIN)/python -m pytest tests/browser $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser $(ARGS)
+
+screenshots: setup ## every page on phone and desktop, light and dark, into screenshots/
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+lighthouse: setup ## the citizen's pages judged by Lighthouse; needs npm and fetches it into a folder of its own
+	$(BIN)/python -m tests.browser.lighthouse $(ARGS)
 
 bench: setup ## measurements, against limits taken in the same run; OUT=file.json keeps the numbers
 	@test -f bench/run.py || { echo "make bench: not made yet, nothing was measured" >&2; exit 2; }
 	$(BIN)/python bench/run.py $(if $(OUT),--out $(OUT))
 
-simulate screenshots: ## not made yet
+simulate: ## not made yet
 	@echo "make $@: not made yet, nothing was done" >&2; exit 2
 
 docs: setup ## openapi/openapi.json and the picture of the flow, written from the code

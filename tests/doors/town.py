@@ -180,7 +180,7 @@ class Town:
 
     async def until(self, moment: datetime) -> None:
         """Let time pass: every clock strikes at its minute, as with a worker that is never late."""
-        while (due := await self.office.engine.read(_first_due)) is not None and due <= moment:
+        while (due := await self.office.engine.read(first_due)) is not None and due <= moment:
             self.clock.now = max(due, self.clock.now)
             now = self.clock.now
             await self.office.engine.write(lambda conn: sweep.strike_due(conn, self.office.desk, now))  # noqa: B023
@@ -235,6 +235,6 @@ class Clockwork:
         return self.now
 
 
-def _first_due(conn: Connection) -> datetime | None:
+def first_due(conn: Connection) -> datetime | None:
     found = conn.execute(select(issues.c.due_at).where(issues.c.due_at.is_not(None)).order_by(issues.c.due_at).limit(1))
     return found.scalar()

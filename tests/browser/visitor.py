@@ -1,0 +1,79 @@
+"""Somebody at a real browser, watched: whatever the console complains about is a fault of the page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
+
+from liuti.demo.accounts import PASSWORD
+from tests.browser.house import House
+
+PHONE, DESKTOP = (390, 844), (1280, 900)
+QUIET = (
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-default-apps",
+    "--disable-domain-reliability", "--no-first-run", "--no-pings", "--disable-dev-shm-usage",
+    "--font-render-hinting=none",
+)  # fmt: skip
+PLACES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WANTED = "LIUTI_BROWSER"
+"""`required`: a machine without a browser fails, instead of skipping."""
+MISSING = (
+    "no Chromium on this machine (Debian: apt-get install chromium fonts-noto-cjk): pages were not tried in a browser"
+)
+
+
+def executable(playwright: Playwright) -> str | None:
+    """The machine's own browser, else the one Playwright brought."""
+    found = next((path for path in map(shutil.which, PLACES) if path), None)
+    own = Path(playwright.chromium.executable_path)
+    return found or (str(own) if own.exists() else None)
+
+
+def launched(playwright: Playwright, path: str) -> Browser:
+    # Chromium refuses its sandbox to root alone; nobody else goes without.
+    root = ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()
+    return playwright.chromium.launch(executable_path=path, args=[*QUIET, *root])
+
+
+class Visitor:
+    """One person at one device; `faults` is what the pages did wrong meanwhile."""
+
+    def __init__(
+        self, browser: Browser, house: House, size: tuple[int, int] = DESKTOP, *, script: bool = True, lang: str = "zh-CN",
+        theme: Literal["light", "dark"] = "light", **more: Any,
+    ) -> None:  # fmt: skip
+        self.house, self.faults, self.refused = house, list[str](), False
+        self.context: BrowserContext = browser.new_context(
+            base_url=house.base, viewport={"width": size[0], "height": size[1]}, java_script_enabled=script, locale=lang,
+            color_scheme=theme, has_touch=size[0] < 500, is_mobile=size[0] < 500, **more,
+        )  # fmt: skip
+        self.context.set_default_timeout(10_000)
+        self.context.on("console", self._heard)
+        self.context.on("weberror", lambda error: self.faults.append(f"script: {error.error}"))
+        self.context.on("request", self._asked)
+        self.page: Page = self.context.new_page()
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # A refusal is a page with a 4xx status, and the console names the status: said beforehand where it is meant.
+        if message.type in ("error", "warning") and not (self.refused and "status of 4" in message.text):
+            self.faults.append(f"{message.type} at {self.page.url}: {message.text}")
+
+    def _asked(self, request: Request) -> None:
+        if urlsplit(request.url).scheme in ("http", "https") and not request.url.startswith(self.house.base):
+            self.faults.append(f"fetched from elsewhere: {request.url}")
+
+    def sign_in(self, login: str) -> None:
+        """By the form, as they would."""
+        self.page.goto("/sign-in")
+        self.page.locator("#login").fill(login)
+        self.page.locator("#password").fill(PASSWORD)
+        self.page.locator("main button").click()
+        self.page.wait_for_url("**/desk*")
+
+    def close(self) -> None:
+        self.context.close()
