@@ -181,7 +181,11 @@ async def add_files(request: Request, issue: str) -> Response:
 
 
 async def file(request: Request, issue: str, file: str) -> Response:
-    actor = await who(request)
+    return await file_for(request, await who(request), issue, file)
+
+
+async def file_for(request: Request, actor: Actor, issue: str, file: str) -> Response:
+    """The file as it is kept, for whoever may see the files of the issue; Refused 404 for anyone else."""
     found = await found_by(request, issue, actor)
     row = await office(request).engine.read(lambda conn: read.file(conn, issue, file))
     path = path_of(office(request).settings.files_dir, row["sha256"]) if row is not None else None

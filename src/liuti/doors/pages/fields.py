@@ -130,6 +130,8 @@ def _field(
         made.options, made.kind = list(choose(around)), "many" if kind in ("many", "lines") else "choice"
     elif kind == "choice":
         made.options = [(value, around.t(*CHOICES.get(value, (value, value)))) for value in inner]
+    elif kind == "check" and made.required:
+        made.kind = "whether"  # a box left empty would be no answer, and a browser does not send one that must be ticked
     elif kind == "text" and (name in LONG or (made.most or 0) > 500):
         made.kind = "area"
     elif kind == "group":
@@ -244,6 +246,8 @@ def _sent_one(kind: str, text: str, zone: ZoneInfo) -> Any:
         return None
     if kind == "maybe":
         return {"true": True, "false": False}.get(text, text)
+    if kind == "number" and text.isdecimal() and len(text) < 10:
+        return int(text)
     return _moment(text, zone) if kind == "moment" else text
 
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter, Request, Response
 
-from liuti.doors.api import found_by, people_behind, person_shown
+from liuti.doors.api import file_for, found_by, people_behind, person_shown
 from liuti.doors.deps import office
 from liuti.doors.pages import assignment, moving
 from liuti.doors.pages.frame import PageRoute, go, inside, page, reader_of
@@ -26,16 +26,26 @@ People = list[dict[str, Any]]
 """Voices as `doors.api.people_behind` tells them."""
 
 
+NOT_SHOWN: dict[str, Any] = {"body": None, "reply": None, "place": None, "missing": (), "refusal": None}
+"""What stands there for a reader who is not shown it."""
+
+
 def router() -> APIRouter:
     routes = APIRouter(include_in_schema=False, route_class=PageRoute)
     routes.add_api_route("/issues/{issue}", one, methods=["GET", "HEAD"])
     routes.add_api_route("/desk/issues/{issue}/people", open_contact, methods=["POST"])
+    routes.add_api_route("/issues/{issue}/files/{file}", file, methods=["GET"])
     routes.add_api_route("/issues/{issue}/{move}", make, methods=["POST"])
     return routes
 
 
 async def one(request: Request, issue: str) -> Response:
     return await shown(request, issue, await visitor(request, issue))
+
+
+async def file(request: Request, issue: str, file: str) -> Response:
+    """A photo on the page: for officials, and for the person whose receipt is on this phone."""
+    return await file_for(request, await visitor(request, issue), issue, file)
 
 
 async def shown(
@@ -52,7 +62,7 @@ async def shown(
     words = await _read(request, held, actor, opened)
     offers = await moving.offers(request, held, actor, facts, tried)
     words |= {
-        "issue": held, "seen": sight.seen_by(actor, held, found.row, here.now()), "tried": tried, "offers": offers,
+        "issue": held, "seen": NOT_SHOWN | sight.seen_by(actor, held, found.row, here.now()), "tried": tried, "offers": offers,
         "staff": sight.is_staff(actor, held), "own": held.id in (actor.issue, actor.origin), "moves": FLOW.moves,
         "people_at": f"/desk/issues/{issue}/people", "map": map_of(here.settings),
         "place": split(found.row["place"] or ""),
