@@ -6,11 +6,11 @@ import io
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from liuti.doors.pages.frame import typeset
 from tests.browser.conftest import Arrive
@@ -166,7 +166,7 @@ def answer(part: Locator, label: str, value: Any, nth: int) -> None:
     if value is True:
         field.check()
     elif isinstance(value, dict):
-        field.set_input_files(value)
+        field.set_input_files(cast(FilePayload, value))
     elif field.evaluate("one => one.tagName") == "SELECT":
         field.select_option(value)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 from liuti.doors.pages.drawn import gantt
 from liuti.flow.issue import Issue, Milestone
@@ -66,7 +67,7 @@ async def test_a_leader_answers_a_request_where_it_is_listed_and_sees_only_their
     desk = browser(town, "leader1")
     page = (await desk.get("/leader")).text
     assert "铣刨重铺" in page and 'class="chart-gantt"' in page and f'action="/issues/{issue}/answer"' not in page
-    waive = {"number": 1, "waive": True, "evidence": "改为整段翻修,此项不再单做。"}
+    waive: dict[str, Any] = {"number": 1, "waive": True, "evidence": "改为整段翻修,此项不再单做。"}
     await town.does("officer_roads", "milestone", waive, issue)
     page = (await desk.get("/leader")).text
     assert f'action="/issues/{issue}/answer"' in page and waive["evidence"] in page

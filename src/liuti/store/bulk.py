@@ -22,7 +22,7 @@ def insert_many(conn: Connection, table: Table, rows: Rows) -> None:
         conn.execute(insert(table), rows)
         return
     # A column that is empty in every row is left out: each costs as much on the way as one that says something.
-    names = tuple(name for name in rows[0] if any([row[name] is not None for row in rows]))
+    names = tuple(name for name in rows[0] if any(row[name] is not None for row in rows))
     conn.exec_driver_sql(_insert(table, names), _arrays(names, rows))
 
 

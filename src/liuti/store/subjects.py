@@ -261,8 +261,8 @@ def _subject(
 
 def _together(ground: _Ground, lead: Any, like: Iterable[Any]) -> list[Any]:
     """The lead and what of its topic waits with it at that moment, the earliest first."""
-    others = (row for row in like if row.id != lead.id and row.step in COUNTS and _since(row) <= ground.as_of)
-    return sorted([lead, *others], key=lambda row: (_since(row), row.id))
+    others = (row for row in like if row.id != lead.id and row.step in COUNTS and since(row) <= ground.as_of)
+    return sorted([lead, *others], key=lambda row: (since(row), row.id))
 
 
 def _category(policy: Policy, together: Iterable[Any]) -> Category | None:

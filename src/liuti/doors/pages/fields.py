@@ -131,7 +131,9 @@ def _field(
     elif kind == "choice":
         made.options = [(value, around.t(*CHOICES.get(value, (value, value)))) for value in inner]
     elif kind == "check" and made.required:
-        made.kind = "whether"  # a box left empty would be no answer, and a browser does not send one that must be ticked
+        made.kind = (
+            "whether"  # a box left empty would be no answer, and a browser does not send one that must be ticked
+        )
     elif kind == "text" and (name in LONG or (made.most or 0) > 500):
         made.kind = "area"
     elif kind == "group":

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
 
-from liuti.doors import boards as door
+from liuti.doors.boards.asking import may_answer
+from liuti.doors.boards.frame import admit
 from liuti.doors.deps import office
 from liuti.doors.pages import moving
 from liuti.doors.pages.drawn import gantt, stacked
@@ -40,11 +41,11 @@ def router() -> APIRouter:
 async def leader(request: Request) -> Response:
     """The claim board, my claims, requests: four statements."""
     here, actor = office(request), (await reader_of(request)).actor
-    door.admit(actor, *LEADS)
+    admit(actor, *LEADS)
     world, now = here.desk.world(), here.now()
 
     def fits(issue: Issue, ask: Ask) -> bool:
-        return door.may_answer(issue, ask, actor, world, now)
+        return may_answer(issue, ask, actor, world, now)
 
     def look(conn: Any) -> Any:
         waiting = read.page(conn, actor, Wish(Step.CLAIM, limit=WAITING, by_deadline=True))
@@ -116,7 +117,7 @@ async def _asked(request: Request, actor: Actor, one: boards.Asked, now: datetim
 async def card(request: Request, issue: str, move: str) -> Response:
     """The claim card, or a designation, with what speaks for the matter beside it."""
     here, actor = office(request), (await reader_of(request)).actor
-    door.admit(actor, *LEADS)
+    admit(actor, *LEADS)
     now = here.now()
 
     def look(conn: Any) -> tuple[Found | None, dict[str, tuple[str, Score]]]:

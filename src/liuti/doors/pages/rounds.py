@@ -76,7 +76,7 @@ async def _listed(request: Request, before: int | None = None, tried: Tried | No
         "offer": await _opening(request, tried) if opener and not running else None,
         "closer": not actor.roles.isdisjoint(door.CLOSERS), "gate": Role.GATE in actor.roles,
     }  # fmt: skip
-    return await page(request, "rounds/all.html", tried.refused.status if tried else 200, **words)
+    return await page(request, "rounds/all.html", tried.status if tried else 200, **words)
 
 
 async def _opening(request: Request, tried: Tried | None) -> Offer:

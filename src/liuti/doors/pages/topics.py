@@ -143,7 +143,7 @@ async def _one(
         "sorts": not actor.roles.isdisjoint(SORTERS), "flags": await _flags(request, actor, behind),
         "merges": await _merging(request, actor, shown, topic, tried),
     }  # fmt: skip
-    return await page(request, "topics/one.html", tried.refused.status if tried else 200, **words)
+    return await page(request, "topics/one.html", tried.status if tried else 200, **words)
 
 
 async def _flags(request: Request, actor: Actor, behind: Behind) -> list[dict[str, Any]]:
