@@ -140,6 +140,17 @@ async def test_where_the_team_disagrees_a_closed_issue_is_reopened_and_its_next_
     assert (struck["undone"], undone["undone"]["move"]) == (None, "reopen")
 
 
+async def test_a_pass_that_was_taken_back_owes_no_second_look(watched: Town) -> None:
+    draw(watched, 1.0)
+    issue = await passed(watched)
+    rating = {"level": 1, "contacted": True, "solved": "no", "reason": "没修"}
+    await watched.does(watched.rating(issue), "rate", rating, issue)
+    assert await rows(watched, "rechecks", "team") == []
+    await watched.checked(issue)
+    [row] = await rows(watched, "rechecks", "team")
+    assert row["version"] == (await watched.see(issue))["version"], "the later of the two"
+
+
 async def test_what_the_clock_passed_or_what_was_closed_without_a_result_is_not_looked_at_again(watched: Town) -> None:
     draw(watched, 1.0)
     issue = await direct(watched, category="noise")
