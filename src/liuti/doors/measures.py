@@ -28,7 +28,7 @@ class Draft(Form):
     issue: str = Field("", max_length=64, pattern=r"^[A-Za-z0-9._:-]*$")
 
 
-class Handover(Form):
+class Transfer(Form):
     """To whom the file goes, and what for."""
 
     example: ClassVar[dict[str, Any]] = {"issue": "019ca", "to": "纪检监察机关", "purpose": "涉嫌失职失责,移送核查。"}
@@ -64,7 +64,7 @@ def router() -> APIRouter:
     add("/{measure}/hold", hold, methods=["POST"], summary="约谈 hold an interview",
         openapi_extra=moves.body(Note) | {"x-roles": ["leader", "principal"]}, responses=refusals)  # fmt: skip
     add("/transfer", transfer, methods=["POST"], status_code=201, summary="移送 hand over the file of an issue",
-        openapi_extra=moves.body(Handover) | {"x-roles": ["inspector"]}, responses=refusals)  # fmt: skip
+        openapi_extra=moves.body(Transfer) | {"x-roles": ["inspector"]}, responses=refusals)  # fmt: skip
     return routes
 
 
@@ -125,7 +125,7 @@ async def transfer(request: Request) -> Response:
     beside it. To whom and what for is on record; nobody of the handling unit hands over a case of their own."""
     here, actor = office(request), await who(request)
     admit(actor, Role.INSPECTOR)
-    form = await _form(request, Handover)
+    form = await _form(request, Transfer)
     found = await here.engine.read(lambda conn: read.find(conn, form.issue))
     sight.admit(actor, found.issue if found else None)
     assert found is not None

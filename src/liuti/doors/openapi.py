@@ -13,6 +13,7 @@ from liuti.doors.account import Login
 from liuti.doors.api import Purpose
 from liuti.doors.codes import Digits
 from liuti.doors.moves import TAGS
+from liuti.doors.residents import ResidentsWord
 from liuti.doors.rounds import Opening
 from liuti.doors.topics import Placement, Union
 from liuti.flow.kernel import Answer, Form, Nothing
@@ -85,11 +86,16 @@ def _schemas() -> dict[str, Any]:
         Union,
         measures.Draft,
         measures.Note,
+        measures.Transfer,
+        ResidentsWord,
         *campaigns.FORMS,
         *projects.FORMS,
         *leaders.FORMS,
         *teams.FORMS,
     }
+    names = [form.__name__ for form in forms]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise TypeError(f"two forms of one name, of which the document would show one: {twice}")
     for form in forms:
         schema = form.model_json_schema(ref_template="#/components/schemas/{model}")
         found |= schema.pop("$defs", {})

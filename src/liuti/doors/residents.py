@@ -18,7 +18,7 @@ from liuti.store.residents import Said
 from liuti.store.vault import RatingClaim
 
 
-class Word(Form):
+class ResidentsWord(Form):
     """Five levels from 1 非常不满意 to 5 非常满意, and whether it is solved as far as one sees."""
 
     example: ClassVar[dict[str, Any]] = {"level": 4, "solved": "yes"}
@@ -31,7 +31,7 @@ def router() -> APIRouter:
     routes = APIRouter(prefix="/api/v1/sample", tags=["evaluate"])
     routes.add_api_route("", asked, methods=["GET"], summary="抽样评价 what a resident was asked about",
                          responses=problems(401, 404, 409, 422))  # fmt: skip
-    routes.add_api_route("", say, methods=["POST"], status_code=201, openapi_extra=body(Word),
+    routes.add_api_route("", say, methods=["POST"], status_code=201, openapi_extra=body(ResidentsWord),
                          summary="抽样评价 say how it went", responses=problems(401, 404, 409, 413, 422))  # fmt: skip
     return routes
 
@@ -59,7 +59,7 @@ async def say(request: Request) -> Response:
     """Once; counted apart from the ratings of those who brought the matter, and in none of their rates."""
     here, claim, now = office(request), _claim(request), office(request).now()
     given = form_of(await body_of(request, 10_000))
-    form = parse(Word, given if isinstance(given, dict) else "not a JSON object")
+    form = parse(ResidentsWord, given if isinstance(given, dict) else "not a JSON object")
     said = Said(form.level, form.solved, form.text)
     days = here.desk.world().policy.sample.days
     await here.engine.write(partial(residents.answer, claim=claim, said=said, now=now, days=days))
