@@ -98,8 +98,10 @@ def _schemas() -> dict[str, Any]:
         raise TypeError(f"two forms of one name, of which the document would show one: {twice}")
     for form in forms:
         schema = form.model_json_schema(ref_template="#/components/schemas/{model}")
-        found |= schema.pop("$defs", {})
+        beside = schema.pop("$defs", {})
         schema.get("properties", {}).pop("files", None)
-        found[form.__name__] = schema
+        for name, one in (beside | {form.__name__: schema}).items():
+            if found.setdefault(name, one) != one:
+                raise ValueError(f"two forms are called {name}: the document would hold now the one, now the other")
     found.pop("FileRef", None)
     return found

@@ -55,14 +55,14 @@ class StrikeOff(Form):
     evidence: Text
 
 
-class Relisting(Form):
+class PutBack(Form):
     """Why it stands on the list again."""
 
     example: ClassVar[dict[str, Any]] = {"reason": "复查发现30盏不亮。"}
     reason: Text
 
 
-FORMS = (NewProject, Belonging, StrikeOff, Relisting)
+FORMS = (NewProject, Belonging, StrikeOff, PutBack)
 
 
 def router() -> APIRouter:
@@ -81,7 +81,7 @@ def router() -> APIRouter:
     add("/{project}/strike_off", strike_off, methods=["POST"], summary="项目销号 strike a project off",
         openapi_extra=moves.body(StrikeOff) | {"x-roles": ["inspector"]}, responses=refusals)  # fmt: skip
     add("/{project}/reopen", reopen, methods=["POST"], summary="撤销销号 put it on the list again",
-        openapi_extra=moves.body(Relisting) | makes, responses=refusals)  # fmt: skip
+        openapi_extra=moves.body(PutBack) | makes, responses=refusals)  # fmt: skip
     return routes
 
 
@@ -162,6 +162,6 @@ async def reopen(request: Request, project: str) -> Response:
     """By an inspector or the principal, with a reason; a new row, the old one stays."""
     here, actor = office(request), await who(request)
     admit(actor, *MAKES)
-    form, by = await given.form(request, Relisting), By(actor.id, here.now())
+    form, by = await given.form(request, PutBack), By(actor.id, here.now())
     await here.engine.write(partial(projects.reopen, project=project, actor=actor, reason=form.reason, by=by))
     return await one(request, project)
