@@ -28,9 +28,11 @@ async def first(town: Town) -> str:
     return str((await post(town, "inspector", "/teams", OVER))["id"])
 
 
-async def join(town: Town, name: str, unit: str, *former: str, roles: tuple[Role, ...] = (Role.TEAM,)) -> None:
+async def join(
+    town: Town, name: str, unit: str, *former: str, roles: tuple[Role, ...] = (Role.TEAM,), tip_offs: bool = False
+) -> None:
     def add(conn: Connection) -> str:
-        people.add_person(conn, name, name, name, roles=roles, unit=unit, former_units=former)
+        people.add_person(conn, name, name, name, roles=roles, unit=unit, former_units=former, tip_offs=tip_offs)
         return passes.make_token(conn, name, "test", town.clock.now, None)
 
     town.secrets[name] = await town.office.engine.write(add)
@@ -131,7 +133,6 @@ async def test_only_an_inspector_or_the_principal_makes_a_team_and_only_its_memb
 async def test_the_same_seed_draws_the_same_sample_and_anybody_can_draw_it_again(town: Town, first: str) -> None:
     mine = sorted([await work(town) for _ in range(7)])
     await work(town, "water")
-    await town.submit("intake1", kind="tip_off", text="道路单位有人收了红包。", against="roads")
     path = f"/teams/{first}/samples"
     one = await post(town, "team", path, {"share": 0.4, "seed": "2026-03"})
     assert (one["population"], len(one["drawn"]), one["replays"]) == (mine, 3, True)
@@ -150,6 +151,18 @@ async def test_the_same_seed_draws_the_same_sample_and_anybody_can_draw_it_again
     assert all(sample["replays"] for sample in kept)
     assert await refusal(town, "team", path, {"share": 1, "steps": ["closed"]}) == (422, "nothing_to_draw")
     assert (await booked(town, first))[1:] == [("team", "draw_sample")] * 3
+
+
+async def test_a_tip_off_is_never_drawn_nor_found_fault_with_even_by_somebody_named_for_them(town: Town) -> None:
+    await join(town, "named", "team", roles=(Role.TEAM, Role.INTAKE), tip_offs=True)
+    plain = await work(town)
+    tip = await town.submit("named", kind="tip_off", text="水务单位有人收了红包。", against="water")
+    await town.does("named", "accept_direct", {"unit": "roads", "category": "noise", "urgency": "general"}, tip)
+    members = {"members": [{"person": "named"}]}
+    path = f"/teams/{(await post(town, 'inspector', '/teams', OVER | members))['id']}"
+    assert (await post(town, "named", path + "/samples", {"share": 1}))["population"] == [plain]
+    assert (await town.see(tip, "named"))["lead_unit"] == "roads"
+    assert await refusal(town, "named", path + "/findings", FOUND | {"issue": tip}) == (422, "not_a_tip_off")
 
 
 # -- findings ------------------------------------------------------------------------------------------------------
