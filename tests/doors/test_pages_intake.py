@@ -55,6 +55,17 @@ async def test_the_most_pressing_is_shown_first_and_after_a_decision_comes_the_n
     assert len(set(issue)) == 3
 
 
+async def test_whoever_chooses_a_category_is_not_asked_how_sure_a_machine_was(town: Town) -> None:
+    issue = await town.submit()
+    officer = browser(town, "intake1")
+    page = (await officer.get("/desk/intake")).text
+    assert 'name="category"' in page and "confidence" not in page
+    given = decision(page, "accept_topic") | {"category": "roads", "urgency": "general", "grid": "g-01"}
+    answer = await officer.post(f"/desk/intake/{issue}/accept_topic", data=given)
+    assert answer.status_code == 303, answer.text
+    assert (await town.state(issue)).category_confidence is None
+
+
 async def test_what_was_refused_comes_again_on_the_same_screen_with_what_was_typed(town: Town) -> None:
     issue = await town.submit(title="要退的")
     officer = browser(town, "intake1")

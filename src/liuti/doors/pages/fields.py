@@ -102,6 +102,10 @@ CHOOSE: dict[str, Choose] = {
 # -- showing -------------------------------------------------------------------------------------------------------
 
 
+MACHINES = {"snapshot", "confidence"}
+"""What a machine writes into a form, and nobody by hand."""
+
+
 def fields_of(
     form: type[BaseModel], around: Around, given: Mapping[str, Any] | None = None, faults: Mapping[str, str] | None = None,
     leave_out: Iterable[str] = (), prefix: str = "",
@@ -111,7 +115,7 @@ def fields_of(
     return [
         _field(form, name, around, given or {}, faults or {}, prefix)
         for name in form.model_fields
-        if name not in left and name != "snapshot"
+        if name not in left and name not in MACHINES
     ]
 
 

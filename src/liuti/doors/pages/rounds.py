@@ -26,6 +26,7 @@ from liuti.flow.kernel import Actor, Facts, Refused, Standing
 from liuti.flow.select import did_not_run_the_score, voted_this_round
 from liuti.flow.table import FLOW
 from liuti.flow.words import Role, Step
+from liuti.policy_sections import Score as ScoreRule
 from liuti.rank.factors import CRITERIA, FACTORS, ORIGIN_ZH
 from liuti.rank.panel import WORDS as WHY
 from liuti.rank.panel import recommend
@@ -250,7 +251,7 @@ async def weights(request: Request, name: str) -> Response:
     policy = here.desk.world().policy
     own = weights_of(frozen[0].snapshot.encode())
     given, fault = _given(request.query_params, own)
-    trials = await asyncio.to_thread(_tried, frozen, given, found.slots, policy.score.set_aside_every)
+    trials = await asyncio.to_thread(_tried, frozen, given, found.slots, policy.score)
     shown = [one for one in trials if one.after is not None or one.before is not None]
     shown += [one for one in trials if one.after is None and one.before is None][:BESIDE]
     known = await here.engine.read(partial(read.several, ids=[one.issue for one in shown]))
@@ -285,13 +286,13 @@ def _given(asked: Mapping[str, str], own: dict[str, float]) -> tuple[dict[str, f
     return {factor: 100 * one / whole for factor, one in numbers.items()}, None
 
 
-def _tried(frozen: list[Any], given: Mapping[str, float], slots: int, every: int) -> list[Trial]:
+def _tried(frozen: list[Any], given: Mapping[str, float], slots: int, rule: ScoreRule) -> list[Trial]:
     """The list under these weights, in its new order."""
     scores = [reweighed(row.snapshot.encode(), given) for row in frozen]
     rows, by = {row.issue_id: row for row in frozen}, {one.id: one for one in scores}
     return [
         Trial(place.id, rows[place.id].rank, place.rank, place.total, rows[place.id].total, by[place.id].subs)
-        for place in recommend(scores, slots, every)
+        for place in recommend(scores, slots, rule.set_aside_every, rule.few_households)
     ]
 
 
