@@ -12,6 +12,7 @@ from fastapi import Request
 from liuti.doors.deps import office
 from liuti.doors.pages import asked_rules, duties
 from liuti.doors.pages.frame import Reader, directory
+from liuti.doors.pages.maps import split
 from liuti.doors.pages.moving import Offer
 from liuti.flow.issue import Issue
 from liuti.flow.kernel import NO_FACTS, Actor, Case, Refused
@@ -92,7 +93,7 @@ async def _filling(request: Request, found: Found, reader: Reader) -> dict[str, 
 
     unit = (await directory(here)).units.get(reader.actor.unit, "")
     return {
-        "what": found.row["title"], "where": found.row["place"], "unit": unit, "sent": day(issue.submitted), "today": day(here.now()),
+        "what": found.row["title"], "where": split(found.row["place"] or "")[0], "unit": unit, "sent": day(issue.submitted), "today": day(here.now()),
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import Request
 
 from liuti.doors.deps import office
+from liuti.doors.pages.maps import split
 from liuti.flow import sight
 from liuti.flow.issue import Issue
 from liuti.flow.kernel import Actor, Case, Facts, Refused, hold
@@ -25,6 +26,7 @@ Marked = list[tuple[str, bool]]
 class Candidate:
     found: Found
     seen: dict[str, Any]
+    place: str
     likeness: float | None
     """0 to 1, where 1 is as like as messages of one topic are; None where it is here for another reason."""
     same_person: bool
@@ -69,7 +71,8 @@ def _candidate(
     mine, theirs = _text(chosen), _text(other)
     words = shared(mine, theirs)
     return Candidate(
-        other, sight.listed(actor, other.issue, other.row, office(request).now()), likeness, same_person, asked_for, words,
+        other, sight.listed(actor, other.issue, other.row, office(request).now()),
+        split(other.row["place"] or "")[0], likeness, same_person, asked_for, words,
         marked(mine, words), marked(theirs, words), why_not(request, actor, chosen.issue, other.issue),
     )  # fmt: skip
 

@@ -250,6 +250,8 @@ def _sent_values(kind: str, values: list[str], zone: ZoneInfo) -> Any:
 def _sent_one(kind: str, text: str, zone: ZoneInfo) -> Any:
     if not text:
         return None
+    if kind == "number" and text.isdecimal() and len(text) <= 9:
+        return int(text)  # a request is picked by its number before its form is read
     if kind == "maybe":
         return {"true": True, "false": False}.get(text, text)
     if kind == "number" and text.isdecimal() and len(text) < 10:

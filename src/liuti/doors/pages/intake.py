@@ -13,6 +13,7 @@ from liuti.doors.pages.doorway import holding
 from liuti.doors.pages.frame import PageRoute, directory, page
 from liuti.doors.pages.issue import People, attempt, contact_opened, masked
 from liuti.doors.pages.labels import CHOICES
+from liuti.doors.pages.maps import split
 from liuti.doors.pages.moving import Offer, Tried
 from liuti.doors.pages.spans import said
 from liuti.doors.topics import guessed, nearest
@@ -145,7 +146,7 @@ async def _desk_of(
         "candidates": beside_it[:ALIKE], "earlier": [sight.listed(actor, one.issue, one.row, now) for one in mine],
         "offers": by_name, "answers": [offer for offer in offers if offer.name == "answer"],
         "decisions": [name for name in DECISIONS if name in by_name], "busy": _handling(beside_it),
-        "people_at": f"/desk/intake/{issue.id}/people", "whole_district": issue.whole_district or chosen.row["place"] == DISTRICT,
+        "people_at": f"/desk/intake/{issue.id}/people", "where": split(at or "")[0], "whole_district": issue.whole_district or chosen.row["place"] == DISTRICT,
         "supplied_in": said(here.desk.world().policy.clocks.supplement), "choices": CHOICES,
     }  # fmt: skip
 
