@@ -47,8 +47,11 @@ async def words(request: Request, reader: Reader, found: Found, offers: list[Off
     rules = asked_rules.rules(issue, actor.unit, world, moments)
     named = {offer.name for offer in offers}
     lead = issue.lead_unit == actor.unit and not actor.roles.isdisjoint(UNIT_ROLES)
+    todo = duties.of(issue, actor.unit, now.astimezone(zone).date(), zone) if actor.unit else []
+    for offer in offers:  # what is done first need not be looked for
+        offer.open = offer.open or (offer.name in NOW and bool(todo) and offer.name == todo[0].move)
     return {
-        "duties": duties.of(issue, actor.unit, now.astimezone(zone).date(), zone) if actor.unit else [],
+        "duties": todo,
         "rules": rules, "moments": moments, "groups": _grouped(offers),
         "lacking": _lacking(issue, actor, world, now) if lead and "submit_result" in named else [],
         "replies": _replies(here.replies, reader, await _filling(request, found, reader)),
