@@ -67,10 +67,10 @@ async def test_a_leader_answers_a_request_where_it_is_listed_and_sees_only_their
     desk = browser(town, "leader1")
     page = (await desk.get("/leader")).text
     assert "铣刨重铺" in page and 'class="chart-gantt"' in page and f'action="/issues/{issue}/answer"' not in page
-    waive: dict[str, Any] = {"number": 1, "waive": True, "evidence": "改为整段翻修,此项不再单做。"}
+    waive: dict[str, Any] = {"number": 1, "waive": True, "reason": "改为整段翻修,此项不再单做。"}
     await town.does("officer_roads", "milestone", waive, issue)
     page = (await desk.get("/leader")).text
-    assert f'action="/issues/{issue}/answer"' in page and waive["evidence"] in page
+    assert f'action="/issues/{issue}/answer"' in page and "改为整段翻修,此项不再单做。" in page
     assert f'action="/issues/{issue}/answer"' not in (await browser(town, "leader2").get("/leader")).text
     given = {"request": hidden(page, "request"), "answer": "grant", "next": "/leader#asked", "reason": ""}
     done = await desk.post(f"/issues/{issue}/answer", data=given)
