@@ -74,7 +74,8 @@ async def test_a_leader_answers_a_request_where_it_is_listed_and_sees_only_their
     assert f'action="/issues/{issue}/answer"' not in (await browser(town, "leader2").get("/leader")).text
     given = {"request": hidden(page, "request"), "answer": "grant", "next": "/leader#asked", "reason": ""}
     done = await desk.post(f"/issues/{issue}/answer", data=given)
-    assert (done.status_code, done.headers["location"]) == (303, "/leader#asked"), done.text
+    assert done.status_code == 303, re.sub("<[^>]+>", "", done.text)
+    assert done.headers["location"] == "/leader#asked"
     page = (await desk.get("/leader")).text
     assert "不做" in page and f'action="/issues/{issue}/answer"' not in page
 

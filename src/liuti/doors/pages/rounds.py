@@ -114,8 +114,10 @@ async def closing(request: Request, name: str) -> Response:
 async def one(request: Request, name: str, after: Annotated[int, Query(ge=0, le=10**6)] = 0) -> Response:
     """The list in its original order, each line with its final rank; the public sees what is published of it."""
     here, actor = office(request), (await reader_of(request)).actor
-    sheet = await here.engine.read(partial(panel.sheet, name=name, after=after, most=SHOWN))
     whole, now = sight.may_weigh(actor), here.now()
+    # What is published of a list is a few lines of it: the public need not turn pages to find them.
+    most = SHOWN if whole else rounds.MOST_LINES
+    sheet = await here.engine.read(partial(panel.sheet, name=name, after=after, most=most))
     standing = {line.issue.id: _standing(sheet.round, line) for line in sheet.lines}
     lines: list[dict[str, Any]] = [
         shown | {"votes": _votes(line.issue, standing[line.issue.id]) if whole else None,
