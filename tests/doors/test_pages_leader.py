@@ -8,6 +8,7 @@ from typing import Any
 
 from liuti.doors.pages.drawn import gantt
 from liuti.flow.issue import Issue, Milestone
+from liuti.store.links import add_link
 from tests.doors.test_pages import browser, hidden
 from tests.doors.test_scenarios import statements
 from tests.doors.test_scenarios_select import MATTERS, opens, waits
@@ -125,3 +126,50 @@ def test_a_milestone_is_planned_done_or_slipped() -> None:
     ]
     assert [row.mark for row in drawn.rows] == [20.0, 50.0, None, None, None]
     assert len(drawn.months) == 1 and 76 < drawn.months[0] < 77
+
+
+async def test_a_leader_links_a_project_and_ends_the_link_and_sees_only_their_own(town: Town) -> None:
+    await town.office.engine.write(lambda conn: add_link(conn, "project-01", "project", "光电产业园二期"))
+    desk, other = browser(town, "leader1"), browser(town, "leader2")
+    page = (await desk.get("/leader/links")).text
+    assert 'action="/leader/links"' in page and "光电产业园二期" in page and 'name="leader"' not in page
+    given = {"kind": "industry", "target": "project-01"}
+    assert (await desk.post("/leader/links", data=given)).status_code == 303
+    again = await desk.post("/leader/links", data=given)
+    assert again.status_code == 409 and "已与此项目挂钩" in again.text
+    standing = re.search(r'action="(/leader/links/[^"]+/end)"', again.text)
+    assert standing is not None
+    assert "/end" not in (await other.get("/leader/links")).text
+    assert (await other.post(standing[1])).status_code == 403
+    assert (await other.post("/leader/links", data=given | {"leader": "leader1"})).status_code == 403
+    inspector = browser(town, "inspector")
+    assert 'name="leader"' in (await inspector.get("/leader/links")).text
+    assert (await inspector.post("/leader/links", data=given | {"leader": "leader2"})).status_code == 303
+    assert (await desk.post(standing[1])).status_code == 303
+    assert "已解除" in (await desk.get("/leader/links")).text
+    for who, status in (
+        ("principal", 200),
+        ("team", 200),
+        ("panel1", 403),
+        ("officer_roads", 403),
+        ("sysadmin", 403),
+        ("", 303),
+    ):
+        assert (await browser(town, who).get("/leader/links")).status_code == status, who
+    for who, status in (("principal", 403), ("panel1", 403), ("", 401)):
+        assert (await browser(town, who).post("/leader/links", data=given)).status_code == status, who
+
+
+async def test_who_has_no_claim_is_read_by_those_who_inspect_alone(town: Town) -> None:
+    await town.claimed()
+    for who, status in (
+        ("inspector", 200),
+        ("principal", 200),
+        ("leader1", 403),
+        ("panel1", 403),
+        ("sysadmin", 403),
+        ("", 303),
+    ):
+        assert (await browser(town, who).get("/boards/leaders")).status_code == status, who
+    without = (await browser(town, "inspector").get("/boards/leaders?without=claim")).text
+    assert "副主任二" in without and "副主任一" not in without

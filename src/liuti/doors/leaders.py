@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from msgspec import to_builtins
 
 from liuti.doors import given, moves
-from liuti.doors.api import Text, answer
+from liuti.doors.api import Said, Text, answer
 from liuti.doors.boards.frame import admit
 from liuti.doors.deps import office, who
 from liuti.figures.tables import Limits, Share, share
@@ -55,7 +55,7 @@ def router() -> APIRouter:
 async def leaders(
     request: Request, level: Literal["", "district", "town", "department"] = "",
     without: Literal["", "claim", "link"] = "",
-) -> Response:  # fmt: skip
+) -> Said:  # fmt: skip
     """By level: leaders with a claim ÷ leaders, with its interval, and the same without legacy claims. A link is no
     claim. `without` leaves those that have no claim, or no link."""
     here, actor = office(request), await who(request)

@@ -21,6 +21,7 @@ from liuti.store.tables_registries import leader_links, legacy_claims, projects
 
 LinkKind = Literal["industry", "livelihood"]
 MOST = 100
+MOST_TARGETS = 2_000
 OPEN_STEPS = frozenset(step.value for step in OPEN)
 
 
@@ -139,6 +140,19 @@ def links_of(conn: Connection, leader: str = "", before: str = "", limit: int = 
     return list(conn.execute(found).mappings())
 
 
+def targets(conn: Connection) -> dict[LinkKind, list[tuple[str, str]]]:
+    """What a leader can be linked to, by id and name: industry projects, and livelihood projects not struck off."""
+    industry = (
+        select(links.c.id, links.c.name).where(links.c.kind == "project").order_by(links.c.name).limit(MOST_TARGETS)
+    )
+    open_ones = select(projects.c.id, projects.c.name).where(projects.c.struck_off_at.is_(None))
+    people_s = open_ones.order_by(projects.c.name).limit(MOST_TARGETS)
+    return {
+        "industry": [(row.id, row.name) for row in conn.execute(industry)],
+        "livelihood": [(row.id, row.name) for row in conn.execute(people_s)],
+    }
+
+
 # -- legacy claims -------------------------------------------------------------------------------------------------
 
 
@@ -154,6 +168,14 @@ class Legacy(Struct, frozen=True):
     """The local day."""
     state: str
     """open or closed"""
+
+
+def legacy_of(conn: Connection, leader: str, limit: int = MOST) -> list[RowMapping]:
+    """One leader's legacy claims, the latest first."""
+    found = select(legacy_claims).where(legacy_claims.c.leader == leader)
+    return list(
+        conn.execute(found.order_by(legacy_claims.c.claimed.desc(), legacy_claims.c.number).limit(limit)).mappings()
+    )
 
 
 Verdict = Literal["new", "known", "closed"] | Refused

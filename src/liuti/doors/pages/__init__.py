@@ -18,13 +18,14 @@ from liuti.doors.pages import (
     propose,
     rounds,
     sign_in,
+    ties,
     topics,
     unit,
     watching,
 )
 
 ROOMS = (
-    admin, command, enter, front, intake, leader, lists, progress, propose, rounds, sign_in, topics, unit, watching, issue,
+    admin, command, enter, front, intake, leader, lists, progress, propose, rounds, sign_in, ties, topics, unit, watching, issue,
 )  # fmt: skip
 """The issue's page comes last: its address takes any word for a move."""
 

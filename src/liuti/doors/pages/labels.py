@@ -67,6 +67,8 @@ LABELS: dict[str, Label] = {
     ),
     "earlier": Label("先前已办结的题(编号)", "The earlier issue (id)"),
     "slots": Label("本轮名额", "Slots of this round"),
+    "NewLink.kind": Label("挂钩哪一类项目", "Which kind of project"),
+    "target": Label("哪个项目", "Which project"),
     "as_of": Label("按哪个时刻评分", "Scored as of", "不填就是现在", "Left empty: now"),
     "Union.lead": Label("并入哪一件", "Into which one", "不选就并入最早的一件", "Left open: into the earliest"),
     "lead": Label("并入哪一件(编号)", "Into which issue (id)"),

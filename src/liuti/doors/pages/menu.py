@@ -49,6 +49,8 @@ DONE: dict[str, tuple[str, str]] = {
     "asked": ("申请已提交,等待另一人答复。", "Asked: another person has to answer."),
     "opened_round": ("这一轮已经评分并冻结。", "The round is scored and frozen."),
     "closed_round": ("这一轮已经结束。", "The round is closed."),
+    "linked": ("已挂钩。", "Linked."),
+    "link_ended": ("挂钩已解除。", "The link has ended."),
     "placed": ("已移动。", "Moved."),
     "kept": ("已保存。", "Saved."),
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from liuti.doors import leaders
 from liuti.doors.boards import asking, lateness, ordering, outlying, passing, phoning, verifying
 from liuti.doors.boards.frame import WATCHED, admit
 from liuti.doors.deps import office
@@ -32,6 +33,7 @@ TABS = (
     ("/boards/suspended", "挂账", "Suspended", WATCHED),
     ("/boards/callbacks", "回访", "Call-backs", (Role.CALLER,)),
     ("/boards/outliers", "异常分布", "Outliers", outlying.LOOKS_ON),
+    ("/boards/leaders", "领导领题", "Leaders", leaders.WATCHERS),
     ("/boards/alerts", "预警", "Alerts", outlying.ALARMED),
 )
 """Each board with whoever reads it: the same as at the API's doors, which are asked again."""
@@ -42,7 +44,7 @@ def router() -> APIRouter:
     for path, get in (
         ("", hub), ("/overdue", overdue), ("/orders", orders), ("/requests", requests), ("/verification", verification),
         ("/rechecks", rechecks), ("/strike-offs", strike_offs), ("/suspended", suspended), ("/callbacks", callbacks),
-        ("/outliers", outliers), ("/alerts", alerts),
+        ("/outliers", outliers), ("/alerts", alerts), ("/leaders", by_leader),
     ):  # fmt: skip
         routes.add_api_route(f"/boards{path}", get, methods=["GET"])
     return routes
@@ -108,6 +110,14 @@ async def suspended(request: Request) -> Response:
     now = here.now()
     lines = [sight.listed(actor, one.issue, one.row, now) for one in found.found]
     return await _board(request, "suspended", lines=lines, cursor=found.cursor)
+
+
+async def by_leader(request: Request) -> Response:
+    """Who has which claims and links, and who has none; a link is no claim."""
+    level = _known(request.query_params.get("level", ""), ("district", "town", "department"))
+    without = _known(request.query_params.get("without", ""), ("claim", "link"))
+    said = await leaders.leaders(request, level, without)
+    return await _board(request, "leaders", board=said.said, level=level, without=without)
 
 
 # -- the gate ------------------------------------------------------------------------------------------------------
