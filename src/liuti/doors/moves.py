@@ -142,8 +142,10 @@ def _receipt(request: Request, receipt: Receipt) -> Response:
     body |= body.pop("noted", {})
     status = 202 if receipt.awaits else 200
     headers = {"ETag": f'"{receipt.version}"', "Cache-Control": "no-store"}
+    if receipt.voice:
+        body["secret"] = ring.voice_secret(receipt.voice)
     if known:
-        body |= {"id": receipt.issue, "secret": ring.voice_secret(receipt.voice)}
+        body["id"] = receipt.issue
         status = 200 if replayed and "key" not in receipt.noted and not request.headers.get("idempotency-key") else 201
         headers["Location"] = f"/api/v1/issues/{receipt.issue}"
     return Response(json.encode(body), status, headers, "application/json")

@@ -19,7 +19,7 @@ from liuti.flow.clocks import STRIKES, World, is_provisional, settled, struck
 from liuti.flow.issue import Issue
 from liuti.flow.kernel import CLOCK, NO_FACTS, Actor, Decision, Facts, Form, Need, Next, Refused, parse
 from liuti.flow.machine import Flow, pick_ask
-from liuti.flow.words import Step
+from liuti.flow.words import Role, Step
 from liuti.store import ledger, outbox, rows
 from liuti.store.bulk import change_with, insert_many, update_many
 from liuti.store.engine import Engine
@@ -62,6 +62,13 @@ class Receipt(Struct, omit_defaults=True):
 
 
 RECEIPT = json.Decoder(Receipt)
+
+
+def _joined(made: Decision) -> str:
+    """The voice of a citizen who has just joined: whoever speaks for somebody else is not handed their key."""
+    if made.role != Role.CITIZEN:
+        return ""
+    return next((row.values["id"] for row in made.rows if row.table == "voices"), "")
 
 
 @dataclass(slots=True)
@@ -325,7 +332,7 @@ class Desk:
         new = first.came_from is None
         return Receipt(
             last.issue.id, last.issue.version, last.issue.step, first.move, first.at, first.awaits, last.issue.deadline,
-            first.noted, held.query_code if new else "", last.issue.proposer if new else "",
+            first.noted, held.query_code if new else "", last.issue.proposer if new else _joined(first),
         )  # fmt: skip
 
     def _write(

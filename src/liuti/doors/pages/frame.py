@@ -22,6 +22,7 @@ from liuti.doors import problems
 from liuti.doors.deps import Office, office, who
 from liuti.doors.pages import menu
 from liuti.doors.pages.assets import address
+from liuti.doors.pages.sent import Sent, held
 from liuti.flow.kernel import ANYONE, Actor, Refused
 from liuti.flow.words import ADMINS, CLOCK_NAMES, OFFICIALS, ROLE_NAMES, SIX, STATE_NAMES, STEP_NAMES
 from liuti.store.directory import Directory, read_directory
@@ -269,7 +270,11 @@ def refusal(request: Request, refused: Refused) -> Response:
         return RedirectResponse(f"/sign-in?next={_back_to(request)}", 303)
     reader: Reader = getattr(request.state, "reader", None) or look_of(request, ANYONE)
     title = problems.TITLES.get(refused.status, problems.TITLES[422])
-    words = {"title": title, "refused": refused, "now": office(request).now()}
+    given: Sent | None = getattr(request.state, "sent", None)
+    words = {
+        "title": title, "refused": refused, "now": office(request).now(), "sign_in": refused.status == 401,
+        "given": given, "held": held(office(request), given.files) if given else [], "address": request.url.path,
+    }  # fmt: skip
     return _answer(request, _rendered(request, reader, "refused.html", words), reader, refused.status)
 
 

@@ -10,7 +10,7 @@ from liuti.doors.api import file_for, found_by, people_behind, person_shown
 from liuti.doors.deps import office
 from liuti.doors.pages import assignment, moving
 from liuti.doors.pages.frame import PageRoute, go, inside, page, reader_of
-from liuti.doors.pages.keys import visitor
+from liuti.doors.pages.keys import keep, visitor
 from liuti.doors.pages.maps import allow_tiles, map_of, split
 from liuti.doors.pages.moving import Tried
 from liuti.doors.pages.sent import raw_of, sent
@@ -35,6 +35,7 @@ def router() -> APIRouter:
     routes.add_api_route("/issues/{issue}", one, methods=["GET", "HEAD"])
     routes.add_api_route("/desk/issues/{issue}/people", open_contact, methods=["POST"])
     routes.add_api_route("/issues/{issue}/files/{file}", file, methods=["GET"])
+    routes.add_api_route("/issues/{issue}/{move}", back, methods=["GET"])
     routes.add_api_route("/issues/{issue}/{move}", make, methods=["POST"])
     return routes
 
@@ -64,6 +65,7 @@ async def shown(
     words |= {
         "issue": held, "seen": NOT_SHOWN | sight.seen_by(actor, held, found.row, here.now()), "tried": tried, "offers": offers,
         "staff": sight.is_staff(actor, held), "own": held.id in (actor.issue, actor.origin), "moves": FLOW.moves,
+        "unplaced": tried is not None and tried.move != "people" and not any(offer.open for offer in offers),
         "people_at": f"/desk/issues/{issue}/people", "map": map_of(here.settings),
         "place": split(found.row["place"] or ""),
     }  # fmt: skip
@@ -132,6 +134,11 @@ async def _facts(request: Request, issue: Issue, actor: Actor) -> Facts:
 # -- the one place moves are sent to -------------------------------------------------------------------------------
 
 
+async def back(issue: str) -> Response:
+    """Whoever reloads or comes back to the address of a move that was refused finds the issue."""
+    return go(f"/issues/{issue}")
+
+
 async def make(request: Request, issue: str, move: str) -> Response:
     """Make the move and go on; refused, the page comes again with what was typed and what is wrong with it."""
     return await attempt(request, issue, move, shown)
@@ -159,4 +166,7 @@ async def attempt(request: Request, issue: str, move: str, again: Shows) -> Resp
         following = inside(given.one("next"), "")
         return await again(request, issue, actor, Tried(move, raw | {"answer": name}, refused, given.files, following))
     done = "asked" if receipt.awaits else f"did_{name}"
-    return go(inside(given.one("next"), f"/issues/{issue}"), done)
+    response = go(inside(given.one("next"), f"/issues/{issue}"), done)
+    if name == "cosign" and actor == ANYONE:
+        keep(response, request, issue, office(request).ring.voice_secret(receipt.voice))
+    return response

@@ -74,7 +74,7 @@ async def offers(request: Request, issue: Issue, actor: Actor, facts: Facts, tri
         if name == "grant":
             made += _answers(request, issue, actor, around, tried)
         elif name != "deny":
-            made.append(_offer(request, issue, name, around, tried))
+            made.append(_offer(request, issue, name, around, tried, inside=reader.official))
             if facts.standing is not None and name == "publish":
                 _on(made[-1], facts.standing)
     return made
@@ -93,9 +93,12 @@ async def answers(request: Request, issue: Issue, actor: Actor) -> list[Offer]:
     return _answers(request, issue, actor, around, None)
 
 
-def _offer(request: Request, issue: Issue, name: str, around: Around, tried: Tried | None) -> Offer:
+def _offer(request: Request, issue: Issue, name: str, around: Around, tried: Tried | None, *, inside: bool) -> Offer:
     move = FLOW.moves[name]
-    offer = offer_of(request, name, move.zh, move.en, move.form, around, tried)
+    leave = ("notice_version",) if inside else ("notice_version", "on_behalf", "consent")
+    offer = offer_of(request, name, move.zh, move.en, move.form, around, tried, leave)
+    if "notice_version" in move.form.model_fields:
+        offer.hidden["notice_version"] = around.policy.notice.version
     offer.action = f"/issues/{issue.id}/{name}"
     return offer
 
@@ -149,5 +152,7 @@ def _tried_answer(tried: Tried | None, ask: Ask) -> Tried | None:
 
 async def made(request: Request, actor: Actor, name: str, raw: Mapping[str, Any], issue: str, given: Sent) -> Any:
     """`Desk.act` with what every page sends along: the version it was made from and a key of its own."""
+    if given.fault is not None:
+        raise given.fault
     place = place_of(request) if actor == ANYONE else ""
     return await office(request).desk.act(actor, name, raw, issue, given.version, given.key, place)

@@ -55,7 +55,7 @@ async def alike(request: Request) -> Response:
     """Only what is alike and the category it looks like, for a page that asks while its reader still types."""
     given = await sent(request)
     found, guess = await _alike(request, given), await _guess(request, given)
-    return await page(request, "parts/similar.html", similar=found, guess=guess)
+    return await page(request, "parts/similar.html", similar=found, guess=guess, key=given.key or "")
 
 
 async def submit(request: Request) -> Response:
@@ -107,7 +107,7 @@ async def _form(
     field, shown = _by_name(offer), map_of(here.settings)
     field["place"].value = place
     words: dict[str, Any] = {
-        "offer": offer, "field": field, "similar": similar, "looked": looked, "map": shown, "guess": "",
+        "offer": offer, "field": field, "similar": similar, "looked": looked, "map": shown, "guess": "", "key": offer.key,
         "point": f"{point[0]},{point[1]}" if point is not None else "",
     }  # fmt: skip
     response = await page(request, "propose.html", status, **words)

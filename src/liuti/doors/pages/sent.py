@@ -27,6 +27,8 @@ KEPT = "files_kept"
 class Sent:
     fields: dict[str, list[str]]
     files: list[dict[str, Any]] = field(default_factory=list)
+    fault: Refused | None = None
+    """What is wrong with a file; said where the move would be refused, so that the words stay and good photos too."""
 
     def one(self, name: str) -> str:
         return self.fields.get(name, [""])[-1]
@@ -55,17 +57,31 @@ async def sent(request: Request) -> Sent:
         async with request.form(max_files=limits.max_per_issue, max_fields=300, max_part_size=100_000) as parts:
             plain = [(name, value) for name, value in parts.multi_items() if isinstance(value, str)]
             uploads = [one for _, one in parts.multi_items() if isinstance(one, UploadFile) and one.filename]
-            files = [await keep(request, upload) for upload in uploads]
+            files, fault = await _kept(request, uploads)
     except HTTPException as fault:
         zh, en = "上传的内容不完整或无法读取。", f"The upload cannot be read: {fault.detail}"
         raise Refused("bad_upload", 422, zh, en, "files") from None
     if any("\x00" in value for _, value in plain):
         zh, en = "内容含有无法保存的字符。", "It holds a character that cannot be kept."
         raise Refused("bad_value", 422, zh, en)
-    found = Sent(by_name(plain))
+    found = Sent(by_name(plain), fault=fault)
     kept = (_opened(here, token) for token in found.fields.get(KEPT, []))
     found.files = [ref for ref in kept if ref is not None] + files
+    request.state.sent = found
     return found
+
+
+async def _kept(request: Request, uploads: list[UploadFile]) -> tuple[list[dict[str, Any]], Refused | None]:
+    """Those that can be kept, and what is wrong with the first that cannot, by its name."""
+    files, fault = [], None
+    for upload in uploads:
+        try:
+            files.append(await keep(request, upload))
+        except Refused as refused:
+            name = (upload.filename or "")[:60]
+            zh, en = f"{name}: {refused.zh}", f"{name}: {refused.en}"
+            fault = fault or Refused(refused.code, refused.status, zh, en, "files", **refused.extra)
+    return files, fault
 
 
 def raw_of(request: Request, form: type[Form], given: Sent) -> dict[str, Any]:
