@@ -15,14 +15,18 @@ from typing import Any, TypeVar
 
 import uvicorn
 from rich.console import Console
+from sqlalchemy import select
 
 from liuti import demo
 from liuti.demo.accounts import Account
 from liuti.doors.app import make_app
 from liuti.doors.deps import Office
+from liuti.flow.issue import Issue
+from liuti.flow.words import Kind, Step
 from liuti.senders import Letter
 from liuti.settings import Settings
-from liuti.store import sweep
+from liuti.store import read, sweep
+from liuti.store.tables import issues
 from liuti.worker import Worker
 from tests.doors.town import Clockwork, first_due
 
@@ -64,7 +68,7 @@ class House:
 
     async def _serve(self) -> None:
         app = make_app(self._settings, self.clock)
-        self.routes = app.routes
+        self.app = app
         self._loop = asyncio.get_running_loop()
         self._server = _Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=2), self._ready)
         await self._server.serve(sockets=[self._socket])
@@ -77,6 +81,18 @@ class House:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do it in the server's own loop, and wait."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    # -- what there is ---------------------------------------------------------------------------------------------
+
+    def an_issue(self, step: Step) -> Issue:
+        """The first that stands there, a public one if there is any, and one that is no tip-off."""
+        wanted = (issues.c.step == step.value) & (issues.c.kind != Kind.TIP_OFF.value)
+        one = select(issues.c.state).where(wanted).order_by(issues.c.public.desc(), issues.c.id).limit(1)
+        return read.STATE.decode(self.run(self.office.engine.read(lambda conn: conn.execute(one).scalar_one())))
+
+    def query_code(self, issue: Issue) -> str:
+        code = select(issues.c.query_code).where(issues.c.id == issue.id)
+        return self.run(self.office.engine.read(lambda conn: str(conn.execute(code).scalar_one())))
 
     # -- time, as a worker that is never late would make it pass ---------------------------------------------------
 

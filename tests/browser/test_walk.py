@@ -177,7 +177,7 @@ def day(house: House, ahead: int) -> str:
     return (house.clock.now.astimezone(SHANGHAI) + timedelta(days=ahead)).date().isoformat()
 
 
-def picture(name: str) -> Any:
+def picture(name: str) -> FilePayload:
     out = io.BytesIO()
     Image.new("RGB", (1200, 900), (40, 60, 90)).save(out, "JPEG")
     return {"name": name, "mimeType": "image/jpeg", "buffer": out.getvalue()}
