@@ -24,8 +24,9 @@ READERS = (
 )  # fmt: skip
 """One of each role; "" is anyone."""
 ISSUE, AT_AN_ISSUE = "/issues/{issue}", ("", "intake1", "panel1", "leader6", "officer01a", "inspector1")
-MOST_OF_A_ROUTE = 40
-"""Addresses asked for behind one route before its pages are known well enough."""
+NOT_READ = ("/prefer", "/static", "/issues/{issue}/files")
+MOST_OF_A_ROUTE = 3
+"""Addresses asked for behind one route by one reader before its pages are known well enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,10 @@ def _found_by(house: House, login: str, patterns: list[PageRoute]) -> Iterator[t
         while waiting:
             path = waiting.pop(0)
             route = next((one.path for one in patterns if one.path_regex.match(path.split("?")[0])), "")
-            asked[route] = asked.get(route, 0) + 1
-            if path in seen or not route or asked[route] > MOST_OF_A_ROUTE or route.startswith(("/prefer", "/static")):
+            if path in seen or not route or asked.get(route, 0) == MOST_OF_A_ROUTE or route.startswith(NOT_READ):
                 continue
             seen.add(path)
+            asked[route] = asked.get(route, 0) + 1
             answer = client.get(path)
             if answer.is_redirect:
                 waiting.append(answer.headers["location"])

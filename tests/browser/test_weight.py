@@ -1,0 +1,90 @@
+"""What a page costs: kilobytes over the line for citizens, statements to the database for everybody. Needs no browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from liuti.flow.words import Step
+from tests.browser.house import House
+from tests.browser.tour import ISSUE, Stop, rating_link, routes_of, stops
+from tests.doors.forms import forms
+from tests.doors.test_scenarios import statements
+
+MOST_KB, MOST_KB_WITH_MAP = 120, 250
+MOST_STATEMENTS, MOST_ON_AN_ISSUE = 4, 8
+PACKED = {"Accept": "text/html", "Accept-Encoding": "gzip"}
+LOADED = re.compile(r'(?:<link [^>]*?href|<script [^>]*?src|<img [^>]*?src)="([^"]+)"')
+HEADERS = 400
+"""About what the headers of one answer take."""
+
+
+@pytest.fixture(scope="module")
+def phone(house: House) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=house.base, headers=PACKED, timeout=60) as client:
+        yield client
+
+
+def weight(client: httpx.Client, page: httpx.Response, sent: int) -> int:
+    """Bytes of a page and all it loads, photos apart; each file once."""
+    files = {link for link in LOADED.findall(page.text) if "/files/" not in link}
+    return sent + HEADERS + sum(fetched(client, link)[1] + HEADERS for link in files)
+
+
+def fetched(client: httpx.Client, path: str) -> tuple[httpx.Response, int]:
+    """The answer, and how many bytes its body took on the line."""
+    with client.stream("GET", path) as answer:
+        answer.read()
+        return answer, answer.num_bytes_downloaded
+
+
+def test_a_citizens_pages_weigh_little(house: House, phone: httpx.Client) -> None:
+    public, rated = house.an_issue(Step.CLAIM), house.an_issue(Step.EVALUATE)
+    heavy = {}
+    for path in (
+        "/",
+        "/propose",
+        "/progress",
+        "/issues",
+        f"/issues/{public.id}",
+        rating_link(house, rated),
+        "/statistics",
+    ):
+        page, sent = fetched(phone, path)
+        assert page.status_code == 200, path
+        if (kb := weight(phone, page, sent) / 1000) > (MOST_KB_WITH_MAP if "leaflet" in page.text else MOST_KB):
+            heavy[path] = kb
+    assert heavy == {}
+
+
+def test_the_receipt_weighs_little(phone: httpx.Client) -> None:
+    form = next(one for one in forms(phone.get("/propose").text) if one.action == "/propose")
+    given = form.sent | {"text": "北门信号灯一直黄闪,早高峰没人敢先走。", "place": "北门路口", "looked": "1"}
+    receipt = phone.post("/propose", data=given)
+    assert receipt.status_code == 201
+    assert weight(phone, receipt, receipt.num_bytes_downloaded) / 1000 <= MOST_KB
+
+
+def test_no_page_asks_the_database_more_than_a_few_times(house: House) -> None:
+    lists = {one.path for one in routes_of(house.app)} - {ISSUE}
+    many = {}
+    for stop in stops(house):
+        with httpx.Client(base_url=house.base, headers=PACKED, cookies=stop.cookies(house), timeout=60) as reader:
+            reader.get(stop.path)
+            with statements() as sent:
+                assert reader.get(stop.path).status_code == 200, stop
+        most = MOST_ON_AN_ISSUE if about_one(stop) else MOST_STATEMENTS
+        if len(sent) > most:
+            many[stop.name, stop.login] = len(sent), [one[:90] for one in sent]
+    assert lists and many == {}
+
+
+def about_one(stop: Stop) -> bool:
+    """Whether the page is about one thing, with all that belongs to it."""
+    return (
+        re.search(r"/(issues|rounds|topics|leader|reports)/[^/]+", stop.path) is not None
+        or stop.name == "progress-found"
+    )
