@@ -4,6 +4,7 @@ PYTHON ?= python3
 PORT ?= 8000
 DIR ?= demo
 OUT ?=
+SIZE ?= 100000
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
@@ -63,9 +64,9 @@ screenshots: setup ## every page on phone and desktop, light and dark, into scre
 lighthouse: setup ## the citizen's pages judged by Lighthouse; needs npm and fetches it into a folder of its own
 	$(BIN)/python -m tests.browser.lighthouse $(ARGS)
 
-bench: setup ## measurements, against limits taken in the same run; OUT=file.json keeps the numbers
+bench: setup ## measurements, against limits taken in the same run; OUT=file.json keeps the numbers, SIZE=1000000 is for growth
 	@test -f bench/run.py || { echo "make bench: not made yet, nothing was measured" >&2; exit 2; }
-	$(BIN)/python bench/run.py $(if $(OUT),--out $(OUT))
+	$(BIN)/python bench/run.py $(if $(OUT),--out $(OUT)) --size $(SIZE)
 
 simulate: ## not made yet
 	@echo "make $@: not made yet, nothing was done" >&2; exit 2

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import asyncpg
 from sqlalchemy import Connection, select
 from sqlalchemy.engine import make_url
 
+from bench.story import UNIT
 from liuti.store import ledger, migrate
 from liuti.store.engine import Engine, open_engine
 from liuti.store.ids import uuid7
@@ -31,13 +33,25 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 Rows = dict[str, list[dict[str, Any]]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Original:
     """One played issue: all its rows, and the ids that a copy has anew."""
 
     id: str
     voice: str
     rows: Rows
+
+    @cached_property
+    def named(self) -> dict[str, list[list[str]]]:
+        """The columns that name the issue, its voice or its unit, row by row: what a copy says differently."""
+        ids = (self.id, self.voice, UNIT)
+        return {
+            name: [
+                [column for column, value in row.items() if isinstance(value, str) and any(one in value for one in ids)]
+                for row in many
+            ]
+            for name, many in self.rows.items()
+        }
 
     @property
     def issue(self) -> dict[str, Any]:
@@ -57,18 +71,20 @@ class Original:
         }
         return Original(self.id, self.voice, rows)
 
-    def again(self, number: int, title: str, body: str) -> Rows:
-        """A copy with ids of its own, other words, and the chain sealed anew."""
+    def again(self, number: int, title: str, body: str, unit: str = UNIT) -> Rows:
+        """A copy with ids of its own, other words, another unit, and the chain sealed anew."""
         born = self.issue["submitted_at"] + timedelta(milliseconds=number % 60_000)
         issue, voice = uuid7(born), uuid7(born)
 
-        def renamed(value: Any) -> Any:
-            return value.replace(self.id, issue).replace(self.voice, voice) if isinstance(value, str) else value
-
-        rows = {
-            name: [{column: renamed(value) for column, value in row.items()} for row in many]
-            for name, many in self.rows.items()
-        }
+        rows: Rows = {}
+        for name, many in self.rows.items():
+            rows[name] = []
+            for row, named in zip(many, self.named[name], strict=True):
+                again = {
+                    column: row[column].replace(self.id, issue).replace(self.voice, voice).replace(UNIT, unit)
+                    for column in named
+                }
+                rows[name].append(row | again)
         head = ledger.START
         for entry in rows["entries"]:
             entry["previous"] = head

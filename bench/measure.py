@@ -25,9 +25,10 @@ from httpx import ASGITransport, AsyncClient
 from msgspec import json
 from pydantic import SecretStr
 
-from bench import limits, processes
+from bench import limits, processes, strikes
 from bench.callers import Errand, act, counting
 from bench.client import Visit
+from bench.growth import grown
 from bench.limits import Pgbench
 from bench.story import KEYS, MANY, PROGRESS, Stock, run, stocked, whole_walk
 from liuti.doors.app import make_app
@@ -39,8 +40,11 @@ from tests.postgres import postgres
 
 PROCESSES = 2
 CALLERS = 16
-AT_MOST = 900
+AT_MOST = 1_800
 """Seconds after which the run breaks itself off."""
+GROWTH_TIMES = 20
+SEARCHED = 50.0
+"""Milliseconds, p95, that a search over a million issues may take."""
 LISTED = "/api/v1/issues?limit=50"
 
 
@@ -71,9 +75,10 @@ class Pace:
     limit: int
     ours: float
     repeats: int
+    fired: int
 
 
-FULL, QUICK = Pace(6, 12.0, 200), Pace(2, 3.0, 30)
+FULL, QUICK = Pace(6, 12.0, 200, 30_000), Pace(2, 3.0, 30, 5_000)
 
 
 def mean(*taken: float) -> float:
@@ -213,6 +218,30 @@ def _of_topics(found: dict[str, Any]) -> Line:
     return Line(name, found["f1"], "F1", found["sketching"], ratio, FLOORS[name], each, None, ms, found["megabytes"])
 
 
+# -- growth ---------------------------------------------------------------------------------------------------------
+
+
+def growth(kind: str, folder: Path, size: int, times: int, address: str = "") -> list[Line]:
+    """The sweep and the search at `size`, and of all lists, boards, pages and moves the one that grew most."""
+    found = grown(kind, folder, size, times, address)
+    worst = max(found.asked, key=lambda one: one.ratio)
+    print(f"{kind}: grew most: {worst.name}", file=sys.stderr)
+    p95 = found.search()[1]
+    return [
+        Line(f"sweep_idle_{kind}", found.sweep.large, "ms", found.sweep.small, found.sweep.ratio, 1.3),
+        Line("search" if kind == "postgresql" else f"search_{kind}", p95, "ms", SEARCHED, p95 / SEARCHED, 1),
+        Line(f"growth_{kind}", worst.large, "ms", worst.small, worst.ratio, 1.3),
+    ]
+
+
+def fire_overdue(address: str, folder: Path, many: int) -> Line:
+    """In a database of its own, beside the same writes set by set."""
+    url = address.rpartition("/")[0] + "/liuti_fire"
+    migrate.upgrade(url)
+    fired = strikes.fire_overdue(url, folder, many)
+    return Line("fire_overdue", fired.issues, "1/s", fired.limit, fired.issues / fired.limit, 0.3, fired.cpu * 1e6, fired.statements)  # fmt: skip
+
+
 # -- all of it -----------------------------------------------------------------------------------------------------
 
 
@@ -221,6 +250,7 @@ async def _prepare(address: str) -> str:
     conn = await asyncpg.connect(address)
     try:
         await conn.execute("CREATE DATABASE liuti_bench")
+        await conn.execute("CREATE DATABASE liuti_fire")
         await conn.execute(limits.TABLES)
         await conn.execute("ANALYZE")
         shown: str = await conn.fetchval("SHOW server_version")
@@ -237,7 +267,7 @@ async def _analyze(url: str) -> None:
         await conn.close()
 
 
-def measure(folder: Path, pace: Pace) -> tuple[list[Line], str]:
+def measure(folder: Path, pace: Pace, size: int) -> tuple[list[Line], str]:
     lines = [decide(folder, pace), desk_act_sqlite(folder, pace)]
     with postgres(durable=True) as address:
         server_version = asyncio.run(_prepare(address))
@@ -250,15 +280,22 @@ def measure(folder: Path, pace: Pace) -> tuple[list[Line], str]:
         desk, before = desk_act_pg(url, stock, pgbench, pgbench.rate(), pace)
         lines += [desk, http_move_pg(url, stock, pgbench, before, pace, folder, moved)]
         lines.append(Line("list_50", listed, "statements", 4, listed / 4, 4, cpu, listed, ms))
+        lines.append(fire_overdue(address, folder, pace.fired))
+        if pace is FULL:
+            lines += growth("postgresql", folder, size, GROWTH_TIMES, address)
+    if pace is FULL:
+        lines += growth("sqlite", folder, size, GROWTH_TIMES)
     return lines + (topics() if pace is FULL else []), server_version
 
 
 def table(lines: list[Line]) -> str:
     words: list[tuple[str, ...]] = [("", "ours", "", "limit", "ratio", "floor", "CPU µs", "SQL", "ms", "MB")]
     for one in lines:
-        floor = f"≤ {one.floor:g}" if one.unit == "statements" else f"{one.floor:g}"
+        floor = f"≤ {one.floor:g}" if one.unit in ("statements", "ms") else f"{one.floor:g}"
         more = ["" if part is None else f"{part:,.1f}" for part in (one.cpu_us, one.statements, one.ms, one.megabytes)]
-        value = f"{one.value:.3f}" if one.unit == "F1" else f"{one.value:,.0f}"
+        value = (
+            f"{one.value:.3f}" if one.unit == "F1" else f"{one.value:,.2f}" if one.unit == "ms" else f"{one.value:,.0f}"
+        )
         words.append((one.name, value, one.unit, f"{one.limit:,.0f}", f"{one.ratio:.3f}", floor, *more))
     wide = [max(len(row[n]) for row in words) for n in range(len(words[0]))]
     return "\n".join(
@@ -293,14 +330,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--out", type=Path, help="write the numbers here as JSON")
     parser.add_argument("--quick", action="store_true", help="a short run; its ratios swing more")
+    parser.add_argument("--size", type=int, default=100_000, help="issues in the larger database of the growth part")
     given = parser.parse_args()
     load = os.getloadavg()
     print(
-        f"measuring, {'under one minute' if given.quick else 'about five minutes'}; load before {load[0]:.2f}",
+        f"measuring, {'under one minute' if given.quick else 'about ten minutes'}; load before {load[0]:.2f}",
         file=sys.stderr,
     )
     with _bounded(AT_MOST), tempfile.TemporaryDirectory(prefix="liuti-bench-") as folder:
-        lines, server_version = measure(Path(folder), QUICK if given.quick else FULL)
+        lines, server_version = measure(Path(folder), QUICK if given.quick else FULL, given.size)
     print(table(lines))
     about = machine(server_version, load)
     print(

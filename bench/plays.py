@@ -99,6 +99,13 @@ class Plays:
         proposer = Actor(voice, frozenset({Role.CITIZEN}), voice=voice, issue=issue, origin=issue)
         return await self.does(proposer, "rate", {"level": 5, "contacted": True, "solved": "yes"}, issue)
 
+    async def late(self) -> str:
+        """In hand, and struck when its time was over."""
+        issue = await self.in_hand()
+        due = await self.warned(issue)
+        await self.engine.write(lambda conn: self.desk.strike(conn, [issue], due))
+        return issue
+
     async def ordered(self) -> str:
         """In hand, with a written order to its unit."""
         form = {"to": f"unit:{UNIT}", "text": "请于两个工作日内书面说明情况。"}

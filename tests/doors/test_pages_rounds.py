@@ -127,7 +127,9 @@ async def test_the_public_reads_what_is_published_with_reasons_and_both_ranks_an
     assert WHY not in page and "试调权重" not in page and "/vote" not in page
     matter = (await anyone.get(f"/rounds/1/{listed[1]}", headers={"Accept-Language": language})).text
     assert "输入" not in matter and "Inputs" not in matter, "raw inputs may name officials"
-    assert len(re.findall(r'<tr[^>]*><th scope="row"', matter)) >= 16 and "<aside" in matter and "/publish" not in matter
+    assert (
+        len(re.findall(r'<tr[^>]*><th scope="row"', matter)) >= 16 and "<aside" in matter and "/publish" not in matter
+    )
     if language == "en":
         title = (await town.see(listed[1]))["title"]
         for text in (page, matter):

@@ -36,7 +36,7 @@ def milestones(
     """Of the issues this reader sees that stand before their end, the furthest slipped first, then by planned time;
     leaders and units read of their own. The second says that there were more plans than are read at once."""
     where = [
-        *read.allowed(sight.scope(actor)), *pages.own(actor), *read.narrowed(conn, actor, wish),
+        *read.allowed(sight.scope(actor)), *pages.own(conn, actor), *read.narrowed(conn, actor, wish),
         issues.c.lane == Lane.TOPIC.value, issues.c.step.in_([step.value for step in AT_WORK]),
         # Only plans have them, and what is empty is not written into the state.
         issues.c.state.contains('"milestones":['),

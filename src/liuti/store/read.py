@@ -15,6 +15,7 @@ from sqlalchemy import (
     RowMapping,
     String,
     bindparam,
+    exists,
     false,
     func,
     literal,
@@ -133,8 +134,25 @@ def allowed(scope: Scope) -> list[ColumnElement[bool]]:
 
 
 def at_work(unit: str) -> ColumnElement[bool]:
+    """Looked up row by row, for where it is one reason among others to see an issue."""
+    sent = exists().where(assignments.c.issue_id == issues.c.id, assignments.c.unit_id == unit)
+    return or_(issues.c.lead_unit == unit, sent)
+
+
+LITTLE = 5_000
+"""What a unit may have for its lists to begin with that; one with more comes by often enough among all the others."""
+
+
+def of_unit(conn: Connection, unit: str) -> ColumnElement[bool]:
+    """What a unit leads or is sent to: as one set where that is little, else looked up row by row."""
+    led = issues.alias("led")
+    own = select(led.c.id).where(led.c.lead_unit == unit)
     sent = select(assignments.c.issue_id).where(assignments.c.unit_id == unit)
-    return or_(issues.c.lead_unit == unit, issues.c.id.in_(sent))
+    most = LITTLE + 1
+    some = union_all(*(select(each.limit(most).subquery()) for each in (own, sent))).subquery()
+    if conn.execute(select(func.count()).select_from(some)).scalar_one() > LITTLE:
+        return at_work(unit)
+    return issues.c.id.in_(union_all(own, sent))
 
 
 def narrowed(conn: Connection, actor: Actor, wish: Wish) -> list[ColumnElement[bool]]:
@@ -147,7 +165,7 @@ def narrowed(conn: Connection, actor: Actor, wish: Wish) -> list[ColumnElement[b
     }
     where = [column == value for column, value in equal.items() if value]
     if wish.unit:
-        where.append(at_work(wish.unit))
+        where.append(of_unit(conn, wish.unit))
     if wish.grid:
         within = select(grids.c.path + "/").where(grids.c.id == wish.grid).scalar_subquery()
         below = select(grids.c.id).where((grids.c.path + "/").startswith(within))
@@ -155,19 +173,19 @@ def narrowed(conn: Connection, actor: Actor, wish: Wish) -> list[ColumnElement[b
     if wish.overdue is not None:
         where.append(issues.c.overdue if wish.overdue else ~issues.c.overdue)
     if wish.mine:
-        where.append(_mine(actor))
+        where.append(_mine(conn, actor))
     if wish.q:
-        holds = search.condition(conn.dialect.name, wish.q)
+        holds = search.condition(conn, wish.q)
         where.append(holds if holds is not None else false())
     return where
 
 
-def _mine(actor: Actor) -> ColumnElement[bool]:
+def _mine(conn: Connection, actor: Actor) -> ColumnElement[bool]:
     """A unit's own, a leader's own, a voice's own."""
     if actor.voice:
         return issues.c.id.in_([i for i in (actor.issue, actor.origin) if i])
     if not actor.roles.isdisjoint(UNIT_ROLES):
-        return at_work(actor.unit)
+        return of_unit(conn, actor.unit)
     return issues.c.leader == actor.id
 
 

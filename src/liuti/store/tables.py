@@ -112,6 +112,9 @@ Index(
 Index(
     "ix_issues_overdue", issues.c.overdue, issues.c.id, postgresql_where=text("overdue"), sqlite_where=text("overdue")
 )
+# Newest first within one step or kind, however rare it is among all.
+Index("ix_issues_step", issues.c.step, issues.c.id)
+Index("ix_issues_kind", issues.c.kind, issues.c.id)
 Index("ix_issues_provisional", issues.c.id, postgresql_where=text("provisional"), sqlite_where=text("provisional"))
 
 assignments = Table(

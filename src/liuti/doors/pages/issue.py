@@ -84,18 +84,8 @@ async def _read(request: Request, issue: Issue, actor: Actor, opened: People | N
     def all_of_it(conn: Any) -> dict[str, Any]:
         files = read.files_of(conn, issue) if sight.may_see_files(actor, issue) else []
         line = rounds.line_of(conn, issue.id) if issue.published is not None or sight.is_staff(actor, issue) else None
-<<<<<<< HEAD
         found = {"entries": read.timeline(conn, actor, issue), "files": files, "opened": opened is not None}
         return found | {"people": opened or masked(conn, ring, issue, actor), "scored": line}
-=======
-        found = {
-            "entries": read.timeline(conn, actor, issue),
-            "files": files,
-            "scored": line,
-            "opened": opened is not None,
-        }
-        return found | {"people": opened or masked(conn, ring, issue, actor)}
->>>>>>> 40491cf (A unit's pages are held by tests; an answer on a page finds its request, and a hidden person's words break no page)
 
     return await office(request).engine.read(all_of_it)
 

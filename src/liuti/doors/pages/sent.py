@@ -58,8 +58,8 @@ async def sent(request: Request) -> Sent:
             plain = [(name, value) for name, value in parts.multi_items() if isinstance(value, str)]
             uploads = [one for _, one in parts.multi_items() if isinstance(one, UploadFile) and one.filename]
             files, fault = await _kept(request, uploads)
-    except HTTPException as fault:
-        zh, en = "上传的内容不完整或无法读取。", f"The upload cannot be read: {fault.detail}"
+    except HTTPException as broken:
+        zh, en = "上传的内容不完整或无法读取。", f"The upload cannot be read: {broken.detail}"
         raise Refused("bad_upload", 422, zh, en, "files") from None
     if any("\x00" in value for _, value in plain):
         zh, en = "内容含有无法保存的字符。", "It holds a character that cannot be kept."

@@ -105,7 +105,7 @@ def _late_where(conn: Connection, actor: Actor, wish: Late) -> list[ColumnElemen
                 select(measures.c.issue_id).where(measures.c.kind.in_(kinds), measures.c.done_at.is_not(None))
             )
         )
-    return [*read.allowed(sight.scope(actor)), *own(actor), *narrow, *climbed]
+    return [*read.allowed(sight.scope(actor)), *own(conn, actor), *narrow, *climbed]
 
 
 def earliest(step: Step | None, where: list[ColumnElement[bool]], most: int) -> Any:

@@ -38,7 +38,7 @@ def state_of(order: Order) -> str:
 
 def orders(conn: Connection, actor: Actor, state: str = "", cursor: str = "", limit: int = 50) -> Board:
     """Written orders, the latest drafted or signed first; a draft that was signed stands at its signing."""
-    where = [*read.allowed(sight.scope(actor)), *own(actor), *before_entry(cursor)]
+    where = [*read.allowed(sight.scope(actor)), *own(conn, actor), *before_entry(cursor)]
     most = limit * SPARE
     rows = conn.execute(_ORDERS.where(*where).limit(most)).mappings().all()
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec import json
-from sqlalchemy import ColumnElement, RowMapping, String, and_, bindparam, false, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, String, and_, bindparam, false, or_, select, text, tuple_
 
 from liuti.flow.kernel import Actor, Refused
 from liuti.flow.words import UNIT_ROLES, Role
@@ -91,13 +91,13 @@ def by_entry(row: RowMapping) -> str:
     return mark(row["entry_at"], row["id"], row["entry_version"])
 
 
-def own(actor: Actor) -> list[ColumnElement[bool]]:
+def own(conn: Connection, actor: Actor) -> list[ColumnElement[bool]]:
     """Leaders and units read of their own; whoever watches over all of them is not narrowed."""
     if not actor.roles.isdisjoint(WATCHERS):
         return []
     mine: list[ColumnElement[bool]] = [issues.c.leader == actor.id] if Role.LEADER in actor.roles else []
     if actor.unit and not actor.roles.isdisjoint(UNIT_ROLES):
-        mine.append(read.at_work(actor.unit))
+        mine.append(read.at_work(actor.unit) if mine else read.of_unit(conn, actor.unit))
     return [or_(*mine)] if mine else [false()]
 
 

@@ -46,7 +46,7 @@ def struck_off(
     most = limit * SPARE
     where: list[ColumnElement[bool]] = [
         entries.c.at >= bindparam("since", since, type_=Moment), entries.c.at < bindparam("until", until, type_=Moment),
-        *read.allowed(sight.scope(actor)), *own(actor), *read.narrowed(conn, actor, Wish(unit=unit)), *before_entry(cursor),
+        *read.allowed(sight.scope(actor)), *own(conn, actor), *read.narrowed(conn, actor, Wish(unit=unit)), *before_entry(cursor),
     ]  # fmt: skip
     rows = conn.execute(_STRUCK.where(*where).limit(most)).mappings().all()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, or_, select
+from sqlalchemy import Connection, RowMapping, and_, exists, func, or_, select
 
 from liuti.flow import sight
 from liuti.flow.issue import Issue
@@ -21,10 +21,10 @@ def at_step(
     conn: Connection, actor: Actor, step: Step, fits: Callable[[Issue], bool], cursor: str = "", limit: int = 50
 ) -> Board:  # fmt: skip
     """What stands at a step and `fits`, outside the actor's own unit, the most pressing first."""
-    at_work = select(assignments.c.issue_id).where(
-        assignments.c.unit_id == actor.unit, assignments.c.status != "sent_back"
+    at_work = exists().where(
+        assignments.c.issue_id == issues.c.id, assignments.c.unit_id == actor.unit, assignments.c.status != "sent_back"
     )
-    outside = [issues.c.id.not_in(at_work)] if actor.unit else []
+    outside = [~at_work] if actor.unit else []
     where = [issues.c.step == step.value, *read.allowed(sight.scope(actor)), *outside, *after_deadline(cursor)]
     most = limit * SPARE
     found = select(*read.SHOWN).where(*where).order_by(issues.c.deadline, issues.c.id).limit(most)
