@@ -502,6 +502,18 @@ def test_an_order_drafted_by_the_ladder_runs_only_once_an_inspector_signed_it() 
     assert Clock.ORDER not in story.running()
 
 
+def test_what_is_late_at_the_moment_the_rating_time_ends_is_marked_before_it_closes() -> None:
+    story = at(Step.EVALUATE)
+    end = story.timer(Clock.EVALUATE).due
+    story.until(end - 4 * DAY - timedelta(hours=3))
+    story.act("inspector", "order", {"to": f"unit:{LEAD}", "text": "请书面说明。"})
+    assert story.timer(Clock.ORDER).due == end, "both at the same closing time"
+    story.until(end)
+    assert story.issue.step is Step.CLOSED
+    order = story.issue.latest(Clock.ORDER)
+    assert order is not None and order.struck == end
+
+
 def test_each_answer_stops_the_clock_of_its_own_order() -> None:
     story = at(Step.SOLVE)
     story.act("inspector", "order")

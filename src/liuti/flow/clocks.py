@@ -266,7 +266,8 @@ def struck(issue: Issue, now: datetime) -> tuple[str, Timer] | None:
     due = [t for t in issue.timers if t.running and t.next is not None and t.next <= now]
     if not due:
         return None
-    timer = min(due, key=lambda t: t.next or now)
+    # Of clocks that are due at the same moment, one that ends a step comes last: it would stop the others unmarked.
+    timer = min(due, key=lambda t: (t.next or now, t.clock in STRIKES))
     return strike_of(timer, now), timer
 
 
