@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,9 +55,9 @@ async def gather(
     `read` gives the pages, where not all of the district's issues are wanted."""
     frame = await engine.read(partial(figures.frame, period=period, world=world))
     cases: list[Case] = []
-    after = ""
+    after, ahead = "", timedelta(days=frame.world.policy.clocks.overall_most)
     while True:
-        page = await engine.read(partial(read, period=period, after=after))
+        page = await engine.read(partial(read, period=period, after=after, ahead=ahead))
         found = await asyncio.to_thread(figures.cases_of, page, period, frame.world)
         cases += found
         if tell is not None:

@@ -90,6 +90,19 @@ async def month(town: Town) -> list[str]:
     return [good, private, late, longer, bad]
 
 
+async def test_what_was_done_and_closed_early_counts_in_the_month_it_was_due(town: Town) -> None:
+    town.clock.now = at("2026-03-30 10:00")
+    early = await town.direct(category="noise")
+    await town.does("officer_roads", "sign", {}, early)
+    await town.checked(early)
+    await rate(town, early)
+    assert (await town.state(early)).step == "closed"
+    town.clock.now = at("2026-05-20 10:00")
+    told = {month: await figures_of(town, month) for month in ("2026-03", "2026-04", "2026-05")}
+    assert [shown(body, "on_time") for body in told.values()] == ["0/0", "1/1", "0/0"]
+    assert [shown(body, "solved") for body in told.values()] == ["1/1", "0/0", "0/0"]
+
+
 async def test_a_month_over_http_counted_by_hand(town: Town) -> None:
     await month(town)
     body = await figures_of(town)

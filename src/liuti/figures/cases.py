@@ -94,6 +94,8 @@ class Case(Struct, frozen=True):
     reopened: int = 0
     repeat: bool = False
     excluded: str = ""
+    over: bool = False
+    """It had ended before the period began; it is here for what was due in it."""
 
     @property
     def last_words(self) -> dict[str, Rating]:
@@ -102,6 +104,11 @@ class Case(Struct, frozen=True):
         for rating in sorted(self.ratings, key=lambda r: r.round):
             latest[rating.voice] = rating
         return latest
+
+    def falls_in(self, period: Period) -> bool:
+        """Whether something of it was due in the period, though nobody may have touched it then any more."""
+        owed = (self.handling, *self.signs, *self.contacts, *self.orders)
+        return period.holds(self.rated_by) or any(one is not None and one.falls_in(period) for one in owed)
 
 
 class Leader(Struct, frozen=True):

@@ -180,7 +180,7 @@ def compute(
     heaps: defaultdict[str, _Heap] = defaultdict(_Heap)
     whole, holding = _Heap(), set[str]()
     for case in cases:
-        holding.add(case.leader)
+        holding.add(case.leader if not case.over else "")
         _count(case, period, whole, lambda _unit: whole)
         for key in keys_of(case):
             _count(case, period, heaps[key], _home(key, by, heaps))

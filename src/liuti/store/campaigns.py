@@ -151,6 +151,13 @@ def counts(conn: Connection, campaign: Campaign, zone: tzinfo) -> dict[str, int]
     return found | {"overdue": conn.execute(late).scalar_one()}
 
 
-def cases(conn: Connection, period: Period, campaign: Campaign, zone: tzinfo, after: str = "") -> figures.Page:
+def cases(
+    conn: Connection,
+    period: Period,
+    campaign: Campaign,
+    zone: tzinfo,
+    after: str = "",
+    ahead: timedelta = figures.AHEAD,
+) -> figures.Page:
     """A page of what its rates are counted from."""
-    return figures.page(conn, period, after, among=belongs(campaign, zone))
+    return figures.page(conn, period, after, among=belongs(campaign, zone), ahead=ahead)

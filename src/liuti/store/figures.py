@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from msgspec import json
+from msgspec.structs import replace
 from sqlalchemy import BindParameter, ColumnElement, Connection, String, and_, bindparam, exists, or_, select
 
 from liuti import policy as policies_
@@ -29,9 +31,12 @@ from liuti.store.people import roles_of
 from liuti.store.tables import Moment, audit, entries, grids, issues, people, policies, ratings, units, voices
 
 MOST = 200
-_START, _END = bindparam("start", type_=Moment), bindparam("end", type_=Moment)
-_STIRRED = exists().where(and_(entries.c.issue_id == issues.c.id, entries.c.at >= _START))
-# Where nothing has happened since the period began and nothing is open, there is nothing to count.
+AHEAD = timedelta(days=policies_.default().clocks.overall_most)
+"""How long after the last move of an issue something of it may still fall due: what was done and closed early counts in
+the period it was due in."""
+_SINCE, _END = bindparam("since", type_=Moment), bindparam("end", type_=Moment)
+_STIRRED = exists().where(and_(entries.c.issue_id == issues.c.id, entries.c.at >= _SINCE))
+# Where nothing has happened for so long and nothing is open, there is nothing to count.
 _PAGE = (
     select(issues.c.id, issues.c.state)
     .where(
@@ -73,11 +78,13 @@ class Page(NamedTuple):
 
 
 def page(
-    conn: Connection, period: Period, after: str = "", most: int = MOST, among: ColumnElement[bool] | None = None
+    conn: Connection, period: Period, after: str = "", most: int = MOST, among: ColumnElement[bool] | None = None,
+    ahead: timedelta = AHEAD,
 ) -> Page:  # fmt: skip
     """The issues that may count in the period, by id, with all that stands beside them; `among` narrows them."""
     wanted = _PAGE if among is None else _PAGE.where(among)
-    rows = conn.execute(wanted, {"after": after, "start": period.start, "end": period.end, "most": most}).all()
+    given = {"after": after, "since": period.start - ahead, "end": period.end, "most": most}
+    rows = conn.execute(wanted, given).all()
     if not rows:
         return Page((), (), (), (), "")
     ids = {"ids": [row.id for row in rows]}
@@ -86,7 +93,8 @@ def page(
 
 
 def cases_of(page: Page, period: Period, world: World) -> list[Case]:
-    """The cases as they stood at the period's end: open then, or moved in it. Tip-offs have a channel of their own.
+    """The cases as they stood at the period's end: open then, moved in it, or due in it. Tip-offs have a channel of
+    their own.
 
     Apart from the reading, since it takes a while: a millisecond for a few cases.
     """
@@ -102,9 +110,11 @@ def cases_of(page: Page, period: Period, world: World) -> list[Case]:
     found = []
     for issue, state in page.issues:
         then = past(STATE.decode(state), period.as_of, told[issue], said[issue], behind[issue])
-        case = case_of(then, world) if then.live_since(period.start) and then.kind != Kind.TIP_OFF else None
-        if case is not None:
+        case = case_of(then, world) if then.entries and then.kind != Kind.TIP_OFF else None
+        if case is not None and then.live_since(period.start):
             found.append(case)
+        elif case is not None and case.falls_in(period):
+            found.append(replace(case, over=True))
     return found
 
 
