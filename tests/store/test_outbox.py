@@ -56,6 +56,19 @@ async def test_a_move_of_many_voices_is_told_to_each_of_them_once(desk: Desk) ->
     assert all(to.startswith("voice:") for to in told)
 
 
+async def test_a_merge_and_its_undoing_are_told_to_every_voice_of_what_was_merged(desk: Desk) -> None:
+    lead, issue = [(await desk.act(ANYONE, "submit", FORM)).issue for _ in range(2)]
+    form = {"text": "我也遇到", "notice_version": WORLD.policy.notice.version}
+    await desk.act(ANYONE, "cosign", form | {"contact": {"phone": "13800000001"}}, issue)
+    intake = Actor("intake", frozenset({Role.INTAKE}), unit="hall")
+    await desk.act(intake, "merge", {"lead": lead, "reason": "同一个坑。"}, issue)
+    await desk.act(intake, "unmerge", {"reason": "是两个坑。"}, issue)
+    for event in ("merge", "unmerge"):
+        told = [(row["issue_id"], row["recipient"]) for row in await all_of(desk) if row["event"] == event]
+        assert len(told) == len(set(told)) == 2, event
+        assert {one for one, _ in told} == {issue}
+
+
 async def test_a_letter_leased_by_one_is_nobody_elses_until_the_lease_is_over(desk: Desk) -> None:
     await desk.act(ANYONE, "submit", FORM)
     both = await taken(desk, "a")

@@ -353,8 +353,13 @@ class Desk:
                     insert_many(conn, table, given)
         elif not change_with(conn, issues, columns, {"id": issue.id, "version": issue.version - len(made)}, beside):
             raise Refused("stale", 412, "此题已被他人更新,请刷新后再办。", "The issue has changed: read it again.")
+        # Whom a merge takes along is told while they still stand here; whom its undoing brings back, once they are here.
+        leaving = any(row.table == "move_voices" for decision in made for row in decision.rows)
+        if leaving:
+            outbox.to_crowds(conn, made)
         rows.write_beside(conn, self.ring, made, held.issue, attempt.place if attempt is not None else "")
-        outbox.to_crowds(conn, made)
+        if not leaving:
+            outbox.to_crowds(conn, made)
 
 
 def _by_clock(move: str, raw: Mapping[str, Any], issue: Issue, now: datetime) -> _Attempt:
