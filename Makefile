@@ -68,8 +68,8 @@ bench: setup ## measurements, against limits taken in the same run; OUT=file.jso
 	@test -f bench/run.py || { echo "make bench: not made yet, nothing was measured" >&2; exit 2; }
 	$(BIN)/python bench/run.py $(if $(OUT),--out $(OUT)) --size $(SIZE)
 
-simulate: ## not made yet
-	@echo "make $@: not made yet, nothing was done" >&2; exit 2
+simulate: setup ## a year of 20,000 made-up issues on the real thing, workers killed, all of it counted again; ARGS="--issues 400"
+	$(BIN)/python -m simulate.main $(ARGS)
 
 docs: setup ## openapi/openapi.json and the picture of the flow, written from the code
 	$(BIN)/liuti docs
