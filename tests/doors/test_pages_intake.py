@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from liuti.store.tables import looks
 from tests.doors.test_pages import browser, hidden
+from tests.doors.test_scenarios import statements
 from tests.doors.town import NOTICE, Town
 
 HOLE = "学院路口有一个大坑,车都绕着走,晚上很危险。"
@@ -249,3 +250,25 @@ async def test_in_english_the_entry_shows_no_chinese_of_ours(town: Town) -> None
     words = re.sub(r"<(script|style|select|symbol)\b.*?</\1>|<[^>]+>", "", answer.text, flags=re.S)
     assert "Enter for somebody" in words
     assert not re.findall(r"[一-鿿]+", re.sub("中文|受理员", "", words))
+
+
+async def test_the_screen_offers_what_the_flow_accepts_and_names_the_way_to_the_rest(town: Town) -> None:
+    issue, tip = await town.submit(), await town.submit(kind="tip_off")
+    for one, who in ((issue, "intake1"), (issue, "intake2")):
+        page = (await browser(town, who).get("/desk/intake", params={"at": one})).text
+        named = set((await town.see(one, who))["moves"])
+        offered = set(re.findall(rf'action="/desk/intake/{one}/([a-z_]+)"', page)) - {"people"}
+        assert offered == named & {"accept_topic", "accept_direct", "ask_supplement", "reject"}, who
+        assert "#merging" in page and f'href="/issues/{one}#todo"' in page
+    assert (await browser(town, "intake1").get("/desk/intake", params={"at": tip})).status_code == 404
+
+
+async def test_the_screen_takes_few_statements_however_long_the_queue(town: Town) -> None:
+    for _ in range(4):
+        await town.submit(text=HOLE, contact={"phone": "13800000077"})
+    await arrived(town)
+    officer = browser(town, "intake1")
+    await officer.get("/desk/intake")
+    with statements() as sent:
+        assert (await officer.get("/desk/intake")).status_code == 200
+    assert len(sent) <= 8, sent
