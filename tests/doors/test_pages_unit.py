@@ -61,8 +61,8 @@ async def test_a_head_grants_from_the_list_and_what_fails_the_check_is_to_be_don
     issue = await town.direct(category="noise")
     for move, form in (("sign", {}), ("contact", {"method": "phone", "result": "已联系"})):
         await town.does("officer_roads", move, form, issue)
-    form: dict[str, object] = {"word": "solved", "reply": "已经处理。", "evidence": "记录", "told": True}
-    await town.does("officer_roads", "submit_result", form, issue)
+    result = {"word": "solved", "reply": "已经处理。", "evidence": "记录", "told": True}
+    await town.does("officer_roads", "submit_result", result, issue)
     page = await desk(town, "head_roads")
     version = re.search(rf'/issues/{issue}/answer".*?name="version" value="(\d+)"', page)
     assert version is not None
