@@ -254,8 +254,6 @@ def _sent_one(kind: str, text: str, zone: ZoneInfo) -> Any:
         return int(text)  # a request is picked by its number before its form is read
     if kind == "maybe":
         return {"true": True, "false": False}.get(text, text)
-    if kind == "number" and text.isdecimal() and len(text) < 10:
-        return int(text)
     return _moment(text, zone) if kind == "moment" else text
 
 
