@@ -30,6 +30,8 @@ QUEUED = 20
 ALIKE = 4
 DECISIONS = ("accept_topic", "accept_direct", "ask_supplement", "merge", "reject")
 """What an issue is decided by, in the order of their digits."""
+LIKE = 0.8
+"""From so much likeness on the unit at work on the one is worth naming for the other."""
 SURE = 0.5
 """A guess of the category is filled in from here on; below it only stands beside the field."""
 Word = Annotated[str, Query(max_length=100)]
@@ -152,10 +154,9 @@ async def _desk_of(
 
 
 def _handling(found: list[candidates.Candidate]) -> str:
-    """The unit at work on what is most alike: who looks for a unit looks there first."""
-    return next(
-        (one.found.issue.lead_unit for one in found if one.found.issue.lead_unit and one.found.issue.is_open), ""
-    )
+    """The unit at work on what is most alike: who looks for a unit looks there first. Empty where nothing is alike enough."""
+    near = (one.found.issue for one in found if (one.likeness or 0) >= LIKE)
+    return next((issue.lead_unit for issue in near if issue.lead_unit and issue.is_open), "")
 
 
 def _fill(offers: dict[str, Offer], issue: Issue, guesses: list[Suggestion], place: str) -> None:
