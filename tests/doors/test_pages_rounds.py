@@ -13,7 +13,7 @@ from liuti.store.tables_rank import places
 from tests.doors.test_pages import browser, hidden
 from tests.doors.test_scenarios import statements
 from tests.doors.test_scenarios_select import MATTERS, WHY, analysts_on_the_panel, lines, opens, pool, score, waits
-from tests.doors.town import Town
+from tests.doors.town import PEOPLE, Town
 
 PLAIN = re.compile(r"<(script|style|pre|select|symbol|svg)\b.*?</\1>|<[^>]+>", re.S)
 
@@ -225,6 +225,23 @@ async def test_gates_sign_in_order_and_only_whose_turn_it_is_finds_the_form(town
     assert form in (await first.get("/gates")).text, "a refusal sends them back to the first gate"
 
 
+async def test_final_ranks_are_the_same_however_the_list_is_cut(town: Town) -> None:
+    await pool(town, 5)
+    await opens(town, 3)
+    listed = list(await lines(town, 1))
+    await town.does("panel1", "adjust", {"code": "season", "reason": WHY, "what": "pin", "to_rank": 1}, listed[4])
+    await town.does("panel2", "grant", {}, listed[4])
+    whole = {issue: line["final_rank"] for issue, line in (await lines(town, 1)).items()}
+    assert [whole[issue] for issue in listed] == [2, 3, 4, None, 1]
+    for limit in (1, 2, 3, 4):
+        found, after = {}, 0
+        while after is not None:
+            body = await town.get(f"/rounds/1?limit={limit}&after={after}", "panel1")
+            found |= {line["issue"]["id"]: line["final_rank"] for line in body["lines"]}
+            after = body["after"]
+        assert found == whole, limit
+
+
 async def test_a_round_takes_four_statements_and_a_matter_of_it_eight_at_most(town: Town) -> None:
     ids = await pool(town, 5)
     await opens(town, 3)
@@ -241,3 +258,25 @@ async def test_a_round_takes_four_statements_and_a_matter_of_it_eight_at_most(to
         with statements() as sent:
             assert (await member.get(path)).status_code == 200
         assert len(sent) <= most, (path, sent)
+
+
+async def test_in_english_no_page_shows_chinese_but_what_people_wrote(town: Town) -> None:
+    issue = await waits(town, MATTERS[0][1])
+    await opens(town)
+    project = await town.topic(livelihood=True)
+    claimable = await town.published()
+    data = {post for _, post, *_ in PEOPLE if post} | set(town.office.desk.world().policy.gates) | {"中文"}
+    for one in (issue, project, claimable):
+        seen = await town.see(one)
+        data |= {seen["title"], seen["body"], seen["place"]}
+    for who, path in (
+        ("panel1", "/rounds"), ("panel1", "/rounds/1"), ("panel1", f"/rounds/1/{issue}"), ("panel1", "/rounds/1/weights"),
+        ("gate1", "/gates"), ("analyst", "/rounds"), ("intake1", "/topics"), ("leader1", "/leader"), ("leader1", "/leader/links"),
+        ("leader1", f"/leader/{claimable}/claim"), ("inspector", "/boards/leaders"), ("principal", "/leader"), ("", "/rounds"),
+    ):  # fmt: skip
+        page = await browser(town, who).get(path, headers={"Accept-Language": "en"})
+        assert page.status_code == 200, (who, path)
+        left = words(page.text)
+        for one in sorted(data, key=len, reverse=True):
+            left = left.replace(one, "")
+        assert not re.findall(r"[\u4e00-\u9fff]+", left), (who, path, re.findall(r"[\u4e00-\u9fff]+", left))
