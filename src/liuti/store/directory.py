@@ -45,7 +45,9 @@ class Directory:
         if not grid or grid not in self.places:
             return grid or ""
         above = [self.places[part] for part in self.places[grid].path.split("/") if part in self.places]
-        return " ".join(one.name for one in above if one.level != "district")
+        named = [one.name for one in above if one.level != "district"]
+        # A grid that is called after its community says where it is by itself.
+        return " ".join(name for name, below in zip(named, [*named[1:], ""], strict=True) if not below.startswith(name))
 
     @cached_property
     def communities(self) -> list[Place]:

@@ -166,7 +166,9 @@ async def attempt(request: Request, issue: str, move: str, again: Shows) -> Resp
         following = inside(given.one("next"), "")
         return await again(request, issue, actor, Tried(move, raw | {"answer": name}, refused, given.files, following))
     done = "asked" if receipt.awaits else f"did_{name}"
-    response = go(inside(given.one("next"), f"/issues/{issue}"), done)
+    # Whoever has withdrawn is behind it no longer, and would be asked to sign in where it is not public.
+    home = "/progress" if name == "withdraw" and actor.voice else f"/issues/{issue}"
+    response = go(inside(given.one("next"), home), done)
     if name == "cosign" and actor == ANYONE:
         keep(response, request, issue, office(request).ring.voice_secret(receipt.voice))
     return response
