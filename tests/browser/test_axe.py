@@ -17,7 +17,10 @@ BUILD = Path(__file__).parents[2] / "build"
 AXE = BUILD / "axe.js"
 RUN = "async (only) => { const found = await axe.run(document, only ? {runOnly: only} : {}); return {violations: found.violations, incomplete: found.incomplete}; }"
 DARK = "() => { const root = document.documentElement; root.dataset.theme = 'dark'; root.dataset.bsTheme = 'dark'; }"
-LOOKED_AT: dict[str, str] = {}
+LOOKED_AT = {
+    "color-contrast": "text in a box that scrolls, half of it out of sight: the same tokens as everywhere, at 4.5:1 or more",
+    "th-has-data-cells": "the table of factors, which is laid out as cards on a phone and says its roles itself",
+}
 """What axe could not decide by itself, by rule, and what a person found who looked."""
 
 NO_PAGE_OF_ITS_OWN = {
@@ -68,6 +71,7 @@ def looked_at(visitor: Visitor, stop: Stop, source: str) -> dict[str, Any]:
     answer = visitor.page.goto(stop.path)
     assert answer is not None and answer.status == 200, (stop, answer and answer.status)
     visitor.page.evaluate("() => { for (const one of document.querySelectorAll('details')) one.open = true; }")
+    visitor.page.wait_for_load_state("networkidle")
     visitor.page.evaluate(source)
     light = visitor.page.evaluate(RUN, None)
     visitor.page.evaluate(DARK)
