@@ -234,7 +234,8 @@ async def test_final_ranks_are_the_same_however_the_list_is_cut(town: Town) -> N
     whole = {issue: line["final_rank"] for issue, line in (await lines(town, 1)).items()}
     assert [whole[issue] for issue in listed] == [2, 3, 4, None, 1]
     for limit in (1, 2, 3, 4):
-        found, after = {}, 0
+        found: dict[str, Any] = {}
+        after: int | None = 0
         while after is not None:
             body = await town.get(f"/rounds/1?limit={limit}&after={after}", "panel1")
             found |= {line["issue"]["id"]: line["final_rank"] for line in body["lines"]}

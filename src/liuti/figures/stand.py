@@ -24,7 +24,10 @@ def case_of(then: Past, world: World) -> Case | None:
     return Case(
         then.issue.id,
         then.entries[0].at,
-        **known,
+        unit=known["unit"],
+        category=known["category"],
+        grid=known["grid"],
+        leader=known["leader"],
         step=last.to,
         wants_contact=then.issue.wants_contact,
         handling=handling_of(then, world),
