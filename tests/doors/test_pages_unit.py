@@ -54,6 +54,7 @@ async def test_a_matter_moves_from_queue_to_queue_as_its_unit_works(town: Town) 
     assert queue_of(await desk(town, "officer_roads"), issue) == "waits"
     head = await desk(town, "head_roads")
     assert "坑已补好" in head and 'value="grant"' in head
+    assert queue_of(head, issue) == "requests", "who answers it does not read that it waits as well"
     assert queue_of(await desk(town, "head_water"), issue) == ""
 
 

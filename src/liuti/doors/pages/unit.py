@@ -88,9 +88,18 @@ async def desk(request: Request) -> Response:
         return solving, held, boards.requests(conn, actor, answerable, limit=ASKED).rows if heads else []
 
     solving, held, asked = await here.engine.read(look)
+    yours = {one.found.issue.id for one in asked}
     rows = [row for one in (*solving.found, *held.found) if (row := _row(actor, one, now, zone)) is not None]
-    rows += [Row(sight.listed(actor, one.found.issue, one.found.row, now), _answer(one.found.issue, one.ask), [], one.ask)
-             for one in asked]  # fmt: skip
+    rows = [row for row in rows if row.duty.queue != "waits" or row.seen["id"] not in yours]
+    rows += [
+        Row(
+            sight.listed(actor, one.found.issue, one.found.row, now),
+            _answer(one.found.issue, one.ask),
+            [],
+            one.ask,
+        )
+        for one in asked
+    ]
     queues = _queued(rows, now)
     words: dict[str, Any] = {"queues": queues, "more": solving.cursor is not None, "choices": CHOICES, "moves": FLOW.moves,
              "heads": Role.UNIT_HEAD in actor.roles}  # fmt: skip
