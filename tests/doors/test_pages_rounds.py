@@ -234,7 +234,7 @@ async def test_final_ranks_are_the_same_however_the_list_is_cut(town: Town) -> N
     whole = {issue: line["final_rank"] for issue, line in (await lines(town, 1)).items()}
     assert [whole[issue] for issue in listed] == [2, 3, 4, None, 1]
     for limit in (1, 2, 3, 4):
-        found: dict[str, Any] = {}
+        found: dict[str, int | None] = {}
         after: int | None = 0
         while after is not None:
             body = await town.get(f"/rounds/1?limit={limit}&after={after}", "panel1")
@@ -262,11 +262,11 @@ async def test_a_round_takes_four_statements_and_a_matter_of_it_eight_at_most(to
 
 
 async def test_in_english_no_page_shows_chinese_but_what_people_wrote(town: Town) -> None:
+    claimable = await town.published()
     issue = await waits(town, MATTERS[0][1])
     await opens(town)
     project = await town.topic(livelihood=True)
-    claimable = await town.published()
-    data = {post for _, post, *_ in PEOPLE if post} | set(town.office.desk.world().policy.gates) | {"中文"}
+    data = {post for _, post, *_ in PEOPLE if post} | set(town.office.desk.world().policy.gates) | {"中文", "行人"}
     for one in (issue, project, claimable):
         seen = await town.see(one)
         data |= {seen["title"], seen["body"], seen["place"]}

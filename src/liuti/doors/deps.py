@@ -70,8 +70,12 @@ async def who(request: Request) -> Actor:
     cookie = request.cookies.get(COOKIE)
     if cookie:
         same_site(request)
-        actor = await here.engine.ask(partial(passes.bearer, secret=cookie, now=here.now()))
-        return actor or ANYONE
+        # A page and the board it draws from both ask; within one request the answer is the same.
+        known: Actor | None = getattr(request.state, "signed_in", None)
+        if known is None:
+            known = await here.engine.ask(partial(passes.bearer, secret=cookie, now=here.now())) or ANYONE
+            request.state.signed_in = known
+        return known
     return ANYONE
 
 

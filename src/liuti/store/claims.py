@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, literal, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from liuti.flow.kernel import Actor, Refused
@@ -46,34 +46,30 @@ class Held(NamedTuple):
         return self.claimed_here or self.legacy.total() > 0
 
 
-_CLAIMS = (
-    select(issues.c.leader, issues.c.step, func.count().label("n"))
+_HAVE = union_all(
+    select(literal("claims").label("what"), issues.c.leader, issues.c.step.label("state"), func.count().label("n"))
     .where(issues.c.leader.is_not(None), issues.c.lane == Lane.TOPIC.value)
-    .group_by(issues.c.leader, issues.c.step)
-)
-_LEGACY = select(legacy_claims.c.leader, legacy_claims.c.state, func.count().label("n")).group_by(
-    legacy_claims.c.leader, legacy_claims.c.state
-)
-_LINKS = (
-    select(leader_links.c.leader, leader_links.c.kind, func.count().label("n"))
+    .group_by(issues.c.leader, issues.c.step),
+    select(literal("legacy"), legacy_claims.c.leader, legacy_claims.c.state, func.count())
+    .group_by(legacy_claims.c.leader, legacy_claims.c.state),
+    select(literal("links"), leader_links.c.leader, leader_links.c.kind, func.count())
     .where(leader_links.c.ended_at.is_(None))
-    .group_by(leader_links.c.leader, leader_links.c.kind)
-)
+    .group_by(leader_links.c.leader, leader_links.c.kind),
+)  # fmt: skip
 
 
 def by_leader(conn: Connection, level: str = "") -> list[Held]:
     """Everybody who is a leader now, by level and id. In the direct lane nobody claims: those issues count for nobody."""
     leaders = [one for one in people_by_role(conn, Role.LEADER) if level in ("", one.level)]
     found = {one.id: Held(one, Counter(), Counter(), Counter()) for one in leaders}
-    for row in conn.execute(_CLAIMS):
-        if row.leader in found:
-            found[row.leader].claims["open" if row.step in OPEN_STEPS else "closed"] += row.n
-    for row in conn.execute(_LEGACY):
-        if row.leader in found:
-            found[row.leader].legacy[row.state] += row.n
-    for row in conn.execute(_LINKS):
-        if row.leader in found:
-            found[row.leader].links[row.kind] += row.n
+    for row in conn.execute(_HAVE):
+        if row.leader not in found:
+            continue
+        held = found[row.leader]
+        if row.what == "claims":
+            held.claims["open" if row.state in OPEN_STEPS else "closed"] += row.n
+        else:
+            (held.legacy if row.what == "legacy" else held.links)[row.state] += row.n
     return sorted(found.values(), key=lambda held: (held.leader.level, held.leader.id))
 
 

@@ -8,14 +8,17 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from msgspec import json
-from sqlalchemy import Connection, and_, bindparam, func, select
+from sqlalchemy import Connection, and_, bindparam, func, literal, select, union_all
 
+from liuti.flow import sight
 from liuti.flow.issue import Issue
-from liuti.flow.words import Kind, Step
+from liuti.flow.kernel import Actor
+from liuti.flow.words import OPEN, Kind, Step
 from liuti.policy import Policy
 from liuti.rank.factors import Crowd
 from liuti.rank.score import Score, Watch, households
 from liuti.store import read, rounds, subjects
+from liuti.store.read import Found
 from liuti.store.rounds import Line
 from liuti.store.subjects import same_text
 from liuti.store.tables import issues
@@ -76,6 +79,37 @@ def scores_of(conn: Connection, ids: Sequence[str]) -> dict[str, tuple[str, Scor
         return {}
     rows = conn.execute(_SCORED, {"ids": list(ids)})
     return {row.issue_id: (row.round_id, SCORE.decode(row.score)) for row in rows}
+
+
+# -- claims --------------------------------------------------------------------------------------------------------
+
+
+class Claims(NamedTuple):
+    """What waits to be claimed, the most pressing first, whether there is more of it, and what one leader has open."""
+
+    waiting: list[Found]
+    more: bool
+    mine: list[Found]
+
+
+def claims(conn: Connection, actor: Actor, most: int, most_mine: int) -> Claims:
+    """One statement, each half of it along an index."""
+    may = read.allowed(sight.scope(actor))
+    halves = [(0, issues.c.step == Step.CLAIM.value, most + 1)]
+    halves.append((1, and_(issues.c.leader == actor.id, issues.c.step.in_([step.value for step in OPEN])), most_mine))
+    picked = [
+        select(*read.SHOWN, literal(side).label("side"))
+        .where(where, *may)
+        .order_by(issues.c.deadline, issues.c.id)
+        .limit(limit)
+        .subquery()
+        for side, where, limit in halves
+    ]
+    rows = conn.execute(union_all(*(select(one) for one in picked))).mappings().all()
+    found: tuple[list[Found], list[Found]] = ([], [])
+    for row in sorted(rows, key=lambda row: (row["side"], row["deadline"], row["id"])):
+        found[row["side"]].append(read.found_in(row))
+    return Claims(found[0][:most], len(found[0]) > most, found[1])
 
 
 # -- topics --------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from liuti.flow.words import Clock, Role, Step
 from liuti.rank.score import Score
 from liuti.rank.words import CRITERION_NAMES
 from liuti.store import boards, panel, read
-from liuti.store.read import Found, Wish
+from liuti.store.read import Found
 
 LEADS = (Role.LEADER, Role.PRINCIPAL)
 WAITING, MINE, ASKED = 20, 50, 20
@@ -39,7 +39,7 @@ def router() -> APIRouter:
 
 
 async def leader(request: Request) -> Response:
-    """The claim board, my claims, requests: four statements."""
+    """The claim board, my claims, requests: three statements."""
     here, actor = office(request), (await reader_of(request)).actor
     admit(actor, *LEADS)
     world, now = here.desk.world(), here.now()
@@ -48,14 +48,12 @@ async def leader(request: Request) -> Response:
         return may_answer(issue, ask, actor, world, now)
 
     def look(conn: Any) -> Any:
-        waiting = read.page(conn, actor, Wish(Step.CLAIM, limit=WAITING, by_deadline=True))
-        scores = panel.scores_of(conn, [one.issue.id for one in waiting.found])
-        mine = read.page(conn, actor, Wish(leader=actor.id, limit=MINE))
-        return waiting, scores, mine, boards.requests(conn, actor, fits, limit=ASKED)
+        found = panel.claims(conn, actor, WAITING, MINE)
+        scores = panel.scores_of(conn, [one.issue.id for one in found.waiting])
+        return found, scores, boards.requests(conn, actor, fits, limit=ASKED)
 
-    waiting, scores, mine, asked = await here.engine.read(look)
+    found, scores, asked = await here.engine.read(look)
     zone = ZoneInfo(world.policy.hours.zone)
-    ours = [one for one in mine.found if one.issue.is_open]
     t = (await reader_of(request)).t
 
     def named(field: str) -> str:
@@ -63,12 +61,11 @@ async def leader(request: Request) -> Response:
         return t(said.zh, said.en)
 
     words: dict[str, Any] = {
-        "waiting": [_line(request, actor, one, scores.get(one.issue.id), now) for one in waiting.found],
-        "more": waiting.cursor is not None, "criterion_names": CRITERION_NAMES,
-        "claims": [_claim(actor, one, now, zone) for one in ours],
-        "ended": [sight.listed(actor, one.issue, one.row, now) for one in mine.found if not one.issue.is_open][:8],
+        "waiting": [_line(request, actor, one, scores.get(one.issue.id), now) for one in found.waiting],
+        "more": found.more, "criterion_names": CRITERION_NAMES,
+        "claims": [_claim(actor, one, now, zone) for one in found.mine],
         "cap": world.policy.limits.claims, "asked": [await _asked(request, actor, one, now) for one in asked.rows],
-        "full": sum(1 for one in ours if one.issue.step in HELD) >= world.policy.limits.claims, "field_name": named,
+        "full": sum(1 for one in found.mine if one.issue.step in HELD) >= world.policy.limits.claims, "field_name": named,
         "leads": Role.LEADER in actor.roles, "principal": Role.PRINCIPAL in actor.roles,
     }  # fmt: skip
     return await page(request, "leader/all.html", **words)
