@@ -17,6 +17,7 @@ from liuti.store import outbox, people
 from liuti.store.tables import issues, ratings, voices
 from liuti.store.tables_boards import residents
 from tests.doors import conftest
+from tests.doors.test_pages import browser
 from tests.doors.test_scenarios_rates import figures, report
 from tests.doors.town import NOTICE, Town
 
@@ -168,3 +169,19 @@ async def test_the_report_shows_them_apart_with_an_interval_and_an_invitation_ru
     await report(town, tmp_path / "m.json")
     assert '"residents"' in (tmp_path / "m.json").read_text("utf-8")
     assert await Watching(town.office.engine, town.office.desk.world).look(town.clock.now) == 0
+
+
+async def test_a_resident_answers_on_the_page_of_the_letter(town: Town) -> None:
+    await places(town)
+    await neighbours(town, 4, "c1")
+    await evaluated(town)
+    await ask(town, 1).draw(town.clock.now)
+    (letter,) = await invitations(town)
+    phone, address = browser(town), letter.words["rate"].split("/", 3)[3]
+    shown = await phone.get(f"/{address}")
+    assert shown.status_code == 200 and "已经处理完毕。" in shown.text
+    wrong = await phone.post(f"/{address}", data={"solved": "no", "text": "没看到有人来。"})
+    assert wrong.status_code == 422 and "没看到有人来。" in wrong.text
+    assert (await phone.post(f"/{address}", data={"level": "2", "solved": "no"})).status_code == 200
+    assert (await phone.post(f"/{address}", data={"level": "5"})).status_code == 409
+    assert (await phone.get("/s/ls1.made-up")).status_code == 404

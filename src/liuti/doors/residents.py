@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from liuti.doors.api import answer
-from liuti.doors.deps import body_of, form_of, not_ours, office
+from liuti.doors.deps import Office, body_of, form_of, not_ours, office
 from liuti.doors.moves import body, problems
 from liuti.flow import sight
 from liuti.flow.kernel import ANYONE, Form, parse
@@ -38,7 +38,12 @@ def router() -> APIRouter:
 
 def _claim(request: Request) -> RatingClaim:
     kind, _, secret = request.headers.get("authorization", "").partition(" ")
-    claim = office(request).ring.open_resident(secret.strip()) if kind.lower() == "bearer" else None
+    return claimed(office(request), secret.strip() if kind.lower() == "bearer" else "")
+
+
+def claimed(here: Office, secret: str) -> RatingClaim:
+    """Whom and what the token of the letter is for; Refused 401 for one that is none of ours."""
+    claim = here.ring.open_resident(secret)
     if claim is None:
         raise not_ours()
     return claim
@@ -46,21 +51,27 @@ def _claim(request: Request) -> RatingClaim:
 
 async def asked(request: Request) -> Response:
     """With the token of the letter: what is public of the matter."""
-    here, claim, now = office(request), _claim(request), office(request).now()
-    days = here.desk.world().policy.sample.days
+    return answer(await matter(office(request), _claim(request)))
+
+
+async def matter(here: Office, claim: RatingClaim) -> dict[str, Any]:
+    """What is public of the matter a resident is asked about; Refused 404, 409 when nothing is asked any more."""
+    now, days = here.now(), here.desk.world().policy.sample.days
     found = await here.engine.read(partial(residents.matter, claim=claim, now=now, days=days))
     seen = sight.seen_by(ANYONE, found.issue, found.row, now)
-    return answer(
-        {name: seen[name] for name in ("title", "body", "reply", "goal", "lead_unit", "closing") if name in seen}
-    )
+    return {name: seen[name] for name in ("title", "body", "reply", "goal", "lead_unit", "closing") if name in seen}
 
 
 async def say(request: Request) -> Response:
     """Once; counted apart from the ratings of those who brought the matter, and in none of their rates."""
-    here, claim, now = office(request), _claim(request), office(request).now()
-    given = form_of(await body_of(request, 10_000))
-    form = parse(ResidentsWord, given if isinstance(given, dict) else "not a JSON object")
+    claim, given = _claim(request), form_of(await body_of(request, 10_000))
+    await keep(office(request), claim, given if isinstance(given, dict) else "not a JSON object")
+    return answer({"answered": True}, 201)
+
+
+async def keep(here: Office, claim: RatingClaim, given: Any) -> None:
+    """The resident's word, once; Refused 409 for a second one, 422 for what is no answer."""
+    form = parse(ResidentsWord, given)
     said = Said(form.level, form.solved, form.text)
     days = here.desk.world().policy.sample.days
-    await here.engine.write(partial(residents.answer, claim=claim, said=said, now=now, days=days))
-    return answer({"answered": True}, 201)
+    await here.engine.write(partial(residents.answer, claim=claim, said=said, now=here.now(), days=days))

@@ -14,6 +14,7 @@ from liuti.doors.pages import (
     issue,
     leader,
     lists,
+    neighbour,
     progress,
     propose,
     rounds,
@@ -25,7 +26,7 @@ from liuti.doors.pages import (
 )
 
 ROOMS = (
-    admin, command, enter, front, intake, leader, lists, progress, propose, rounds, sign_in, ties, topics, unit, watching, issue,
+    admin, command, enter, front, intake, leader, lists, neighbour, progress, propose, rounds, sign_in, ties, topics, unit, watching, issue,
 )  # fmt: skip
 """The issue's page comes last: its address takes any word for a move."""
 
