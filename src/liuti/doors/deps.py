@@ -58,8 +58,16 @@ def office(request: Request) -> Office:
 async def who(request: Request) -> Actor:
     """The actor behind the request: an official's session or token, a voice's secret, a rating token, or anyone.
 
-    Raises Refused 401 for a pass that is not, or no longer, ours; 403 for a cookie sent from another site.
+    Looked up once a request. Raises Refused 401 for a pass that is not, or no longer, ours; 403 for a cookie sent from
+    another site.
     """
+    known: Actor | None = getattr(request.state, "actor", None)
+    if known is None:
+        known = request.state.actor = await _who(request)
+    return known
+
+
+async def _who(request: Request) -> Actor:
     here = office(request)
     given = request.headers.get("authorization", "")
     if given:
