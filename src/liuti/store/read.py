@@ -97,6 +97,8 @@ class Wish:
     cursor: str = ""
     limit: int = 50
     by_deadline: bool = False
+    steps: tuple[Step, ...] = ()
+    """Any of these; for a worklist that spans several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,8 @@ def narrowed(conn: Connection, actor: Actor, wish: Wish) -> list[ColumnElement[b
         issues.c.kind: wish.kind,
     }
     where = [column == value for column, value in equal.items() if value]
+    if wish.steps:
+        where.append(issues.c.step.in_([step.value for step in wish.steps]))
     if wish.unit:
         where.append(of_unit(conn, wish.unit))
     if wish.grid:

@@ -73,7 +73,7 @@ def router() -> APIRouter:
 
 
 async def desk(request: Request) -> Response:
-    """Three statements: what is being solved, what is suspended, what waits for the head's word."""
+    """Three statements: what is solved or suspended (and how much that is), and what waits for the head's word."""
     here, actor = office(request), await holding(request, Role.OFFICER, Role.UNIT_HEAD)
     world, now = here.desk.world(), here.now()
     zone = ZoneInfo(world.policy.hours.zone)
@@ -81,15 +81,16 @@ async def desk(request: Request) -> Response:
     def answerable(issue: Issue, ask: Ask) -> bool:
         return ask.id in {one.id for one in FLOW.answerable(issue, actor, world, now)}
 
-    def look(conn: Any) -> tuple[read.Page, read.Page, list[Any]]:
-        solving = read.page(conn, actor, Wish(Step.SOLVE, mine=True, limit=MOST, by_deadline=True))
-        held = read.page(conn, actor, Wish(Step.SUSPENDED, mine=True, limit=MOST, by_deadline=True))
+    def look(conn: Any) -> tuple[read.Page, list[Any]]:
+        working = read.page(
+            conn, actor, Wish(steps=(Step.SOLVE, Step.SUSPENDED), mine=True, limit=MOST, by_deadline=True)
+        )
         heads = Role.UNIT_HEAD in actor.roles
-        return solving, held, boards.requests(conn, actor, answerable, limit=ASKED).rows if heads else []
+        return working, boards.requests(conn, actor, answerable, limit=ASKED).rows if heads else []
 
-    solving, held, asked = await here.engine.read(look)
+    working, asked = await here.engine.read(look)
     yours = {one.found.issue.id for one in asked}
-    rows = [row for one in (*solving.found, *held.found) if (row := _row(actor, one, now, zone)) is not None]
+    rows = [row for one in working.found if (row := _row(actor, one, now, zone)) is not None]
     rows = [row for row in rows if row.duty.queue != "waits" or row.seen["id"] not in yours]
     rows += [
         Row(
@@ -101,7 +102,7 @@ async def desk(request: Request) -> Response:
         for one in asked
     ]
     queues = _queued(rows, now)
-    words: dict[str, Any] = {"queues": queues, "more": solving.cursor is not None, "choices": CHOICES, "moves": FLOW.moves,
+    words: dict[str, Any] = {"queues": queues, "more": working.cursor is not None, "choices": CHOICES, "moves": FLOW.moves,
              "heads": Role.UNIT_HEAD in actor.roles}  # fmt: skip
     return await page(request, "unit/desk.html", **words)
 
