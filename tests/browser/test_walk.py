@@ -148,7 +148,8 @@ def rate(page: Page) -> None:
 def make(page: Page, name: str, *answers: tuple[str, Any], button: str = "") -> None:
     """Unfold the move, answer what it asks by the labels, press its button; the page says that it is done."""
     part = page.locator("details.move").filter(has=page.locator("summary", has_text=re.compile(f"^{typeset(name)}$")))
-    part.locator("summary").click()
+    if part.get_attribute("open") is None:  # what a unit does first stands open
+        part.locator("summary").first.click()
     times: dict[str, int] = {}
     for label, value in answers:
         answer(part, typeset(label), value, times.setdefault(label, 0))
