@@ -56,7 +56,7 @@ test: setup ## all tests but those in a browser; ARGS= go to pytest
 
 browser: setup ## the tests in a browser (Debian: chromium fonts-noto-cjk); without one they say what was not tried
 	@test -n "$(BROWSER_TESTS)" || { echo "make browser: not made yet, nothing was tested" >&2; exit 2; }
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/browser $(ARGS)
 
 screenshots: setup ## every page on phone and desktop, light and dark, into screenshots/
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)

@@ -115,7 +115,8 @@ def tour(house: House) -> list[Stop]:
 
 @pytest.mark.parametrize("lang", ["zh-CN", "en"])
 def test_no_page_scrolls_sideways_at_320_pixels(arrive: Arrive, tour: list[Stop], lang: str) -> None:
-    wide = [f"{stop.name}: {over}" for stop in tour if (over := overflow(arrive(size=(320, 640), lang=lang), stop))]
+    visitor = arrive(size=(320, 640), lang=lang)
+    wide = [f"{stop.name}: {over}" for stop in tour if (over := overflow(visitor, stop))]
     assert not wide, "\n".join(wide)
 
 
@@ -131,5 +132,4 @@ def overflow(visitor: Visitor, stop: Stop) -> str:
           one.getBoundingClientRect().right > root.clientWidth + 1 && !one.closest('.scroll, .visually-hidden, svg, pre'));
         return root.scrollWidth + ' px: ' + out.slice(-3).map((one) => one.outerHTML.slice(0, 100)).join(' | '); }"""
     )
-    visitor.close()
     return found

@@ -76,7 +76,8 @@ class Visitor:
         self.page.wait_for_url("**/desk*")
 
     def keep(self, cookies: dict[str, str]) -> None:
-        """What an earlier visit would have left on this device."""
+        """What an earlier visit would have left on this device, and nothing else."""
+        self.context.clear_cookies()
         self.context.add_cookies(
             [{"name": name, "value": value, "url": self.house.base} for name, value in cookies.items()]
         )
