@@ -57,6 +57,8 @@ FITTING = {
     "unit_head": "head_roads",
     "inspector": "inspector", "grid_worker": "grid", "voice": PROPOSER, "proposer": PROPOSER, "citizen": "",
 }  # fmt: skip
+BY_LETTER = {"GET /api/v1/sample", "POST /api/v1/sample"}
+"""Opened by the token of a letter alone, which stands in no list; they have tests of their own."""
 WRONG = ("nobody", "a\x00b", "路灯" * 40, "x" * 300, "%", "01999999-0000-7000-8000-000000000000")
 # Dates that suit the day of the town, for the example of a form: those drawn may be any.
 DATES = {"until": "2026-03-11", "date": "2026-04-01", "review": "2026-05-01", "next_round": "2026-03-20"}
@@ -322,7 +324,8 @@ async def test_no_request_is_answered_but_as_the_document_says(town: Town, mode:
         if mode.is_positive or operation.query or operation.headers or operation.body:
             await _ask(town, operation, mode, tally)
     assert not tally.wrong, "\n\n".join(f"{key}\n{told}" for key, told in tally.wrong.items())
-    assert not [label for label, behind in tally.reached.items() if not behind], "nobody came through these doors"
+    locked = [label for label, behind in tally.reached.items() if not behind and label not in BY_LETTER]
+    assert not locked, "nobody came through these doors"
     assert tally.reached.total() > tally.by_status.total() / 2, tally.by_status
     if mode.is_positive:
         undone = [label for label, times in tally.done.items() if not times]

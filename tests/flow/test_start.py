@@ -18,9 +18,9 @@ def test_the_table_as_it_is_starts() -> None:
     assert set(Flow(TABLE).moves) == set(FLOW.moves)
 
 
-def test_the_rows_are_1_to_54_and_only_an_order_has_three_moves() -> None:
+def test_the_rows_are_1_to_55_and_only_an_order_has_three_moves() -> None:
     rows = [move.row for move in TABLE]
-    assert sorted(set(rows)) == list(range(1, 55))
+    assert sorted(set(rows)) == list(range(1, 56))
     assert {row for row in rows if rows.count(row) > 1} == {46}
 
 
