@@ -27,6 +27,7 @@ NO_PAGE_OF_ITS_OWN = {
     "/prefer": "sets a cookie and leads back", "/static/{name:path}": "files", "/issues/{issue}/files/{file}": "photos",
     "/command/now": "a part of the command screen, asked for again and again",
     "/topics/{topic}/messages": "a part of a topic's card", "/issues/{issue}/{move}": "leads back to the issue", "/receipts/{secret}": "keeps the receipt and leads to the issue",
+    "/s/{token}": "asked of residents drawn by lot, where a district turns that on: the same parts as the rating page",
 }  # fmt: skip
 
 
