@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import asyncpg
@@ -115,7 +116,7 @@ async def kept(engine: Engine, ids: Iterable[str]) -> list[Original]:
 
 def play(folder: Path, story: Callable[[Engine], Any]) -> Any:
     """Run `story` on a database of its own, thrown away with the folder."""
-    url = f"sqlite:///{folder / 'played.db'}"
+    url = f"sqlite:///{Path(mkdtemp(dir=folder)) / 'played.db'}"
     migrate.upgrade(url)
 
     async def inside() -> Any:
