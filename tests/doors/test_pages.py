@@ -163,3 +163,14 @@ async def test_what_is_alike_is_shown_before_sending_and_sent_all_the_same(town:
     done = await phone.post("/propose", data=sent | {"looked": "1"})
     assert done.status_code == 201
     assert f"/issues/{first}" in (await phone.post("/similar", data=sent)).text
+
+
+async def test_units_that_join_are_ticked_in_a_list_and_stay_ticked(town: Town) -> None:
+    issue = await town.claimed()
+    desk = browser(town, "leader1")
+    page = (await desk.get(f"/issues/{issue}")).text
+    assert re.search(r'type="checkbox" name="assisting" value="water"', page)
+    sent = {"assisting": ["water", "roads"], "due": "soon", "version": hidden(page, "version")}
+    again = await desk.post(f"/issues/{issue}/approve_plan", data=sent)
+    assert again.status_code == 422
+    assert re.search(r'name="assisting" value="water" checked', again.text)

@@ -129,9 +129,11 @@ def _field(
         prefix + name, kind, around.t(said.zh, said.en), around.t(said.hint_zh, said.hint_en), spec.is_required(),
         given.get(name, _plain(plain)), most=_most(spec.metadata), fault=faults.get(name, ""),
     )  # fmt: skip
-    choose = CHOOSE.get(f"{form.__name__}.{name}") or (CHOOSE.get(name) if kind in ("text", "many", "number") else None)
+    choose = CHOOSE.get(f"{form.__name__}.{name}") or (
+        CHOOSE.get(name) if kind in ("text", "lines", "number") else None
+    )
     if choose is not None:
-        made.options, made.kind = list(choose(around)), "many" if kind in ("many", "lines") else "choice"
+        made.options, made.kind = list(choose(around)), "many" if kind == "lines" else "choice"
     elif kind == "choice":
         made.options = [(value, around.t(*CHOICES.get(value, (value, value)))) for value in inner]
     elif kind == "check" and made.required:
