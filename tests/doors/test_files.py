@@ -201,9 +201,9 @@ def bombs() -> Iterator[tuple[str, bytes]]:
 
 @pytest.mark.parametrize(("name", "raw"), list(bombs()), ids=[name for name, _ in bombs()])
 def test_a_bomb_is_refused_by_its_measure_before_it_goes_off(name: str, raw: bytes) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert refusal(raw).code in {"file_pixels", "file_broken"}
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
 
 
 def test_the_measure_is_the_limits_and_not_a_switch_of_the_process() -> None:

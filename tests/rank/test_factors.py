@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -380,14 +380,12 @@ CHARS = st.text(
 )
 
 
-@settings(deadline=None)
 @given(CHARS, CHARS)
 def test_whatever_is_written_every_value_lies_within_0_and_1(title: str, body: str) -> None:
     for one in judged(subject(said=read(title, body), as_of=NOW + timedelta(days=7))):
         assert 0 <= one.value <= 1 and one.zh and one.en
 
 
-@settings(deadline=None)
 @given(st.integers(0, 400), st.integers(0, 400), st.integers(0, 400))
 def test_more_unverified_households_never_lower_a_value(verified: int, unverified: int, more: int) -> None:
     for said in (Said(), Said(scope="building", people=100, length=40)):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from liuti import policy
@@ -176,7 +176,6 @@ MANY = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(MANY, st.integers(0, 12), st.integers(1, 7), st.randoms(use_true_random=False))
 def test_every_list_keeps_its_promises(scores: list[Score], slots: int, every: int, chance: random.Random) -> None:
     places = recommend(scores, slots, every)

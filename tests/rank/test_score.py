@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from liuti import policy
@@ -138,7 +138,6 @@ VOICES = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(VOICES, st.randoms(use_true_random=False))
 def test_the_order_of_voices_does_not_matter(voices: list[Voice], chance: random.Random) -> None:
     shuffled = list(voices)
@@ -146,7 +145,6 @@ def test_the_order_of_voices_does_not_matter(voices: list[Voice], chance: random
     assert households(shuffled, NOW) == households(voices, NOW)
 
 
-@settings(deadline=None)
 @given(VOICES, st.data())
 def test_another_account_of_a_household_that_spoke_never_adds_one(voices: list[Voice], data: st.DataObject) -> None:
     residents = [v for v in voices if v.household and not v.staff and not v.text_digest]
@@ -157,7 +155,6 @@ def test_another_account_of_a_household_that_spoke_never_adds_one(voices: list[V
     assert (after.verified + after.unverified) <= (before.verified + before.unverified)
 
 
-@settings(deadline=None)
 @given(VOICES)
 def test_no_count_is_above_the_households_there_are(voices: list[Voice]) -> None:
     crowd = households(voices, NOW)
@@ -255,7 +252,6 @@ def set_to(values: Mapping[str, float]) -> Subject:
     return msgspec.structs.replace(LAMP, overrides=tuple(put))
 
 
-@settings(deadline=None)
 @given(SHARES, st.sampled_from(list(FACTORS)), st.floats(0, 1), st.floats(0, 1))
 def test_the_total_rises_with_each_factor_and_lies_within_0_and_100(
     values: dict[str, float], name: str, one: float, other: float
@@ -264,7 +260,6 @@ def test_the_total_rises_with_each_factor_and_lies_within_0_and_100(
     assert 0 <= less <= more <= 100
 
 
-@settings(deadline=None)
 @given(st.integers(0, 300), st.integers(0, 300), st.integers(1, 300), st.booleans())
 def test_more_unverified_households_never_lower_the_total(verified: int, some: int, more: int, told: bool) -> None:
     start = LAMP if told else bare(category=LIGHTING)
@@ -314,7 +309,6 @@ def test_a_replay_is_the_same_score_after_the_weights_changed() -> None:
     assert msgspec.json.decode(kept, type=Snapshot).weights == old
 
 
-@settings(deadline=None)
 @given(SHARES, VOICES)
 def test_any_snapshot_replays_to_the_same_score(values: dict[str, float], voices: list[Voice]) -> None:
     subject = msgspec.structs.replace(set_to(values), crowd=households(voices, NOW))

@@ -66,7 +66,7 @@ def test_signs_used_between_messages_do_no_harm_inside_one() -> None:
     assert read.message.tolist() == [0, 0, 0, 0, 1, 1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.text(max_size=40), st.text(max_size=60)), min_size=1, max_size=5))
 def test_any_text_is_read_alone_as_among_others(rows: list[tuple[str, str]]) -> None:
     together = text.read([t for t, _ in rows], [b for _, b in rows])

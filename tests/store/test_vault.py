@@ -274,11 +274,11 @@ def test_an_address_that_reaches_no_door_makes_no_household(vague: str) -> None:
 
 @pytest.mark.parametrize("part", ["十", "1", "#1", "-1", "1栋", "幸福", "﷽"])
 def test_a_text_without_end_costs_no_time(part: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     door_of(part * 20_000)
     mask_address(part * 20_000)
     hide_phones(part * 20_000)
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
 
 
 def test_the_names_of_ones_own_area_may_be_left_out() -> None:
