@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from liuti.doors.api import answer
-from liuti.doors.deps import COOKIE, body_of, form_of, office, who
+from liuti.doors.deps import COOKIE, body_of, form_of, office, sign_in_first, who
 from liuti.doors.hashing import Hashing
 from liuti.doors.moves import body, problems
 from liuti.flow.kernel import Form, Refused, parse
@@ -79,7 +79,7 @@ async def sign_out(request: Request) -> Response:
 async def me(request: Request) -> Response:
     actor = await who(request)
     if not actor.id:
-        raise Refused("sign_in", 401, "请先登录。", "Please sign in.")
+        raise sign_in_first()
     return answer(_shown(actor))
 
 

@@ -144,12 +144,12 @@ async def one(request: Request, issue: str) -> Response:
     if found.issue.settled_by:
         earlier = await here.engine.read(lambda conn: read.find(conn, found.issue.settled_by))
         body["settled_by"] = sight.settled_by(actor, found.issue, earlier.issue, earlier.row) if earlier else None
-    facts = await _facts(request, found.issue, actor)
+    facts = await facts_for(request, found.issue, actor)
     body["moves"] = FLOW.open_to(found.issue, actor, here.desk.world(), now, facts)
     return answer(body, etag=found.issue.version)
 
 
-async def _facts(request: Request, issue: Issue, actor: Actor) -> Facts:
+async def facts_for(request: Request, issue: Issue, actor: Actor) -> Facts:
     """Who ran its score may not vote, and is not offered to."""
     if issue.step is not Step.SELECT or Role.PANEL not in actor.roles:
         return NO_FACTS

@@ -8,9 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from liuti.doors.api import answer
-from liuti.doors.deps import office, who
+from liuti.doors.deps import admit, office, who
 from liuti.doors.moves import problems
-from liuti.flow.kernel import Refused, not_yours
 from liuti.flow.words import Role
 from liuti.store import audit
 
@@ -34,9 +33,6 @@ async def changes(
     """Who changed what, from what, to what and when; the latest first. `subject` is the id of a person or unit; give
     `cursor` back to read on."""
     actor = await who(request)
-    if not actor.id:
-        raise Refused("sign_in", 401, "请先登录。", "Please sign in.")
-    if Role.AUDITADMIN not in actor.roles:
-        raise not_yours((Role.AUDITADMIN,))
+    admit(actor, Role.AUDITADMIN)
     found = await office(request).engine.read(partial(audit.page, subject=subject, cursor=cursor, limit=limit))
     return answer({"changes": found.rows, "cursor": found.cursor})

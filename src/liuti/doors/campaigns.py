@@ -14,8 +14,7 @@ from pydantic import Field
 from liuti.doors import given, moves
 from liuti.doors.api import answer
 from liuti.doors.boards.asking import ASKED
-from liuti.doors.boards.frame import admit
-from liuti.doors.deps import Office, office, who
+from liuti.doors.deps import Office, admit, office, who
 from liuti.figures.periods import Period
 from liuti.figures.tables import CLAIMS, compute
 from liuti.flow import sight

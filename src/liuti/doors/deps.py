@@ -16,7 +16,9 @@ from fastapi import Request
 from msgspec import DecodeError, json
 from msgspec.structs import replace
 
-from liuti.flow.kernel import ANYONE, Actor, Refused
+from liuti.flow import sight
+from liuti.flow.kernel import ANYONE, Actor, Refused, not_yours
+from liuti.flow.words import ADMINS, Role
 from liuti.matters import Matters
 from liuti.rank.categories import Model
 from liuti.replies import Reply
@@ -99,6 +101,20 @@ async def of_secret(here: Office, secret: str) -> Actor:
     if actor is None:
         raise not_ours()
     return actor
+
+
+def admit(actor: Actor, *roles: Role) -> None:
+    """Whoever holds one of the roles; Refused 401 for nobody in particular, 403 for anybody else."""
+    if not actor.id:
+        raise sign_in_first()
+    if actor.roles.isdisjoint(roles):
+        # To an admin without sight that is the rule, but where only admins are let in.
+        cases = not ADMINS.issuperset(roles) and not actor.roles.isdisjoint(sight.BLIND)
+        raise sight.blind() if cases else not_yours(roles)
+
+
+def sign_in_first() -> Refused:
+    return Refused("sign_in", 401, "请先登录。", "Please sign in.")
 
 
 def not_ours() -> Refused:

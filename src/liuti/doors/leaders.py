@@ -10,8 +10,7 @@ from msgspec import to_builtins
 
 from liuti.doors import given, moves
 from liuti.doors.api import Said, Text, answer
-from liuti.doors.boards.frame import admit
-from liuti.doors.deps import office, who
+from liuti.doors.deps import admit, office, who
 from liuti.figures.tables import Limits, Share, share
 from liuti.flow.kernel import Form
 from liuti.flow.parts import Id

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from liuti.doors import moves
 from liuti.doors.api import Text, answer
-from liuti.doors.boards.frame import WATCHED, admit
-from liuti.doors.deps import Malformed, body_of, form_of, office, who
+from liuti.doors.boards.frame import WATCHED
+from liuti.doors.deps import Malformed, admit, body_of, form_of, office, who
 from liuti.flow import parts, sight
 from liuti.flow.kernel import Form, Refused, parse
 from liuti.flow.words import Role

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from liuti.doors import given, moves
 from liuti.doors.api import Text, answer
-from liuti.doors.boards.frame import WATCHED, admit
-from liuti.doors.deps import office, who
+from liuti.doors.boards.frame import WATCHED
+from liuti.doors.deps import admit, office, who
 from liuti.flow import sight
 from liuti.flow.kernel import Actor
 from liuti.store import plans

@@ -13,8 +13,7 @@ from pydantic import Field
 from liuti.doors import given, moves
 from liuti.doors.api import Text as Said
 from liuti.doors.api import answer
-from liuti.doors.boards.frame import admit
-from liuti.doors.deps import Office, office, who
+from liuti.doors.deps import Office, admit, office, who
 from liuti.flow import sight
 from liuti.flow.kernel import Actor, Form
 from liuti.flow.parts import Id, Text

@@ -13,9 +13,9 @@ from pydantic import Field
 
 from liuti.doors import moves
 from liuti.doors.api import answer
-from liuti.doors.deps import Malformed, body_of, form_of, office, who
+from liuti.doors.deps import Malformed, admit, body_of, form_of, office, who
 from liuti.flow import sight
-from liuti.flow.kernel import Actor, Form, Refused, not_yours, parse
+from liuti.flow.kernel import Actor, Form, Refused, parse
 from liuti.flow.words import Role
 from liuti.rank.score import Score
 from liuti.store import panel, read, rounds
@@ -90,13 +90,6 @@ def _close(conn: Any, name: str, by: str, now: datetime) -> int:
     found = rounds.find(conn, name)
     rounds.close_round(conn, found.id, by, now)
     return int(found.number)
-
-
-def admit(actor: Actor, *roles: Role) -> None:
-    if not actor.id:
-        raise Refused("sign_in", 401, "请先登录。", "Please sign in.")
-    if actor.roles.isdisjoint(roles):
-        raise not_yours(roles)
 
 
 async def listed(request: Request, before: Annotated[int | None, Query(ge=1, le=10**8)] = None) -> Response:

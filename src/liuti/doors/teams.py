@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from liuti.doors import given, moves
 from liuti.doors.api import Text as Said
 from liuti.doors.api import answer
-from liuti.doors.boards.frame import WATCHED, admit
-from liuti.doors.deps import Office, office, who
+from liuti.doors.boards.frame import WATCHED
+from liuti.doors.deps import Office, admit, office, who
 from liuti.flow import sight
 from liuti.flow.calendar import Span
 from liuti.flow.kernel import Actor, Form

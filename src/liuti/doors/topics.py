@@ -12,9 +12,9 @@ from pydantic import Field
 
 from liuti.doors import moves
 from liuti.doors.api import answer, found_by
-from liuti.doors.deps import Malformed, body_of, form_of, office, who
+from liuti.doors.deps import Malformed, admit, body_of, form_of, office, who
 from liuti.flow import sight
-from liuti.flow.kernel import Actor, Form, Refused, not_yours, parse
+from liuti.flow.kernel import Actor, Form, Refused, parse
 from liuti.flow.parts import Id
 from liuti.flow.words import Role, Step
 from liuti.rank.categories import Suggestion
@@ -25,6 +25,7 @@ from liuti.store.topics import Member
 
 SORTERS = (Role.INTAKE, Role.ANALYST, Role.PANEL)
 MERGERS = (Role.INTAKE, Role.PANEL)
+READERS = (*sight.WEIGHERS, Role.INTAKE)
 MERGED_AT_ONCE = 100
 ALIKE = 0.25
 """Less than this share of what makes messages one topic is not worth showing side by side."""
@@ -108,22 +109,15 @@ async def largest(
     request: Request, skip: Annotated[int, Query(ge=0, le=10_000)] = 0, limit: Annotated[int, Query(ge=1, le=100)] = 50
 ) -> Response:
     """Topics with messages at `propose` or `select`, the largest first."""
-    sorter(await who(request))
+    admit(await who(request), *READERS)
     rows = await office(request).engine.read(partial(topics.largest, most=limit, skip=skip))
     return answer({"topics": [dict(row._mapping) for row in rows]})
-
-
-def sorter(actor: Actor) -> None:
-    if not actor.id:
-        raise Refused("sign_in", 401, "请先登录。", "Please sign in.")
-    if not sight.may_weigh(actor) and Role.INTAKE not in actor.roles:
-        raise not_yours(SORTERS)
 
 
 async def one(request: Request, topic: str, after: Annotated[str, Query(max_length=64)] = "") -> Response:
     """Its messages as you may see them, 100 at a time, and where they come from."""
     here, actor = office(request), await who(request)
-    sorter(actor)
+    admit(actor, *READERS)
     row, rows, spread = await here.engine.read(
         lambda conn: (topics.find(conn, topic), topics.members(conn, topic, after), topics.spread(conn, topic))
     )
@@ -152,8 +146,7 @@ async def merges(
 ) -> tuple[str, list[str], list[tuple[str, Refused]]]:
     """The lead, what was merged into it, and what was refused; Refused 401, 403, 404 for who may not, or no topic."""
     here = office(request)
-    if actor.roles.isdisjoint(MERGERS):
-        raise not_yours(MERGERS) if actor.id else _sign_in()
+    admit(actor, *MERGERS)
     rows = await here.engine.read(lambda conn: topics.find(conn, topic) and topics.members(conn, topic, most=10_000))
     waiting = [
         issue for issue in (STATE.decode(row["state"]) for row in rows) if issue.step in (Step.PROPOSE, Step.SELECT)
@@ -174,15 +167,10 @@ def _given(body: bytes) -> Any:
     return raw if not isinstance(raw, Malformed) else "not a JSON object"
 
 
-def _sign_in() -> Refused:
-    return Refused("sign_in", 401, "请先登录。", "Please sign in.")
-
-
 async def place(request: Request, issue: str) -> Response:
     """A person's word: the nightly batch leaves it alone. Noted in the book of administrative changes."""
     actor = await who(request)
-    if actor.roles.isdisjoint(SORTERS):
-        raise not_yours(SORTERS) if actor.id else _sign_in()
+    admit(actor, *SORTERS)
     await found_by(request, issue, actor)
     topic = parse(Placement, _given(await body_of(request))).topic or issue
     await places(request, actor, [issue], topic)
@@ -193,8 +181,7 @@ async def places(request: Request, actor: Actor, ids: list[str], topic: str) -> 
     """Put issues into the topic, as far as this person sees them: all of them or, where there is no such topic, none.
     The topic of its own of the first one is always there. Refused 401, 403, 404."""
     here = office(request)
-    if actor.roles.isdisjoint(SORTERS):
-        raise not_yours(SORTERS) if actor.id else _sign_in()
+    admit(actor, *SORTERS)
     found = await here.engine.read(partial(read.several, ids=ids))
     seen = [found[issue] for issue in ids if issue in found and sight.may_see(actor, found[issue].issue)]
     by = By(actor.id, here.now())
@@ -222,7 +209,7 @@ async def suggestions(request: Request, issue: str) -> Response:
     Without a trained model no category is guessed."""
     here, actor = office(request), await who(request)
     found = await found_by(request, issue, actor)
-    sorter(actor)
+    admit(actor, *READERS)
     title, body = found.row["title"], found.row["body"]
     alike = await near(request, actor, topics.head(found.row["place"], title), body, 5, but=issue)
     topic = await here.engine.read(partial(topics.topic_of, issue=issue))

@@ -10,8 +10,8 @@ from fastapi import Request
 from msgspec.structs import replace
 
 from liuti.doors.api import Said, Text, answer
-from liuti.doors.boards.frame import Cursor, Limit, admit, clock_of
-from liuti.doors.deps import office, who
+from liuti.doors.boards.frame import Cursor, Limit, clock_of
+from liuti.doors.deps import admit, office, who
 from liuti.flow import sight
 from liuti.flow.clocks import World
 from liuti.flow.issue import Ask, Issue

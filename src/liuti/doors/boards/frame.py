@@ -11,7 +11,7 @@ from fastapi import Query
 from liuti.flow import sight
 from liuti.flow.clocks import World
 from liuti.flow.issue import Issue, Timer
-from liuti.flow.kernel import CLOCK, NO_FACTS, Actor, Case, Refused, not_yours
+from liuti.flow.kernel import CLOCK, NO_FACTS, Actor, Case, Refused
 from liuti.flow.table import FLOW
 from liuti.flow.words import Role
 from liuti.store import boards, read
@@ -19,15 +19,6 @@ from liuti.store import boards, read
 Cursor = Annotated[str, Query(max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=read.MOST)]
 WATCHED = (Role.INSPECTOR, Role.TEAM, Role.PRINCIPAL, Role.AUDITADMIN, Role.LEADER, Role.OFFICER, Role.UNIT_HEAD)
-
-
-def admit(actor: Actor, *roles: Role) -> None:
-    if not actor.id:
-        raise Refused("sign_in", 401, "请先登录。", "Please sign in.")
-    if not actor.roles.isdisjoint(sight.BLIND):
-        raise sight.blind()
-    if actor.roles.isdisjoint(roles):
-        raise not_yours(roles)
 
 
 class Days(NamedTuple):

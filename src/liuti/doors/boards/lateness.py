@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from fastapi import Query, Request
 
 from liuti.doors.api import Said, Text, answer
-from liuti.doors.boards.frame import WATCHED, Cursor, Limit, admit, as_time, clock_of, seen
-from liuti.doors.deps import office, who
+from liuti.doors.boards.frame import WATCHED, Cursor, Limit, as_time, clock_of, seen
+from liuti.doors.deps import admit, office, who
 from liuti.flow import sight
 from liuti.flow.anywhere import responsible
 from liuti.flow.clocks import World

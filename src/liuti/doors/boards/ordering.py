@@ -9,8 +9,8 @@ from typing import Any, Literal
 from fastapi import Request
 
 from liuti.doors.api import Said, answer
-from liuti.doors.boards.frame import WATCHED, Cursor, Limit, admit, clock_of
-from liuti.doors.deps import office, who
+from liuti.doors.boards.frame import WATCHED, Cursor, Limit, clock_of
+from liuti.doors.deps import admit, office, who
 from liuti.flow import sight
 from liuti.flow.kernel import Actor
 from liuti.flow.standing import addressed

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from fastapi import Query, Request
 
 from liuti.doors.api import Said, Text, answer
-from liuti.doors.boards.frame import admit, period
-from liuti.doors.deps import office, who
+from liuti.doors.boards.frame import period
+from liuti.doors.deps import admit, office, who
 from liuti.flow.words import Role
 from liuti.store import alerts as kept
 from liuti.store import boards

@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import Request
 
 from liuti.doors.api import Said, answer
-from liuti.doors.boards.frame import Cursor, Limit, admit, clock_of
-from liuti.doors.deps import office, who
+from liuti.doors.boards.frame import Cursor, Limit, clock_of
+from liuti.doors.deps import admit, office, who
 from liuti.flow import sight
 from liuti.flow.clocks import World
 from liuti.flow.issue import Issue

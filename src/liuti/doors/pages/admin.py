@@ -11,9 +11,10 @@ from fastapi import APIRouter, Request, Response
 from liuti import policy as policies
 from liuti.doors.deps import office, same_site
 from liuti.doors.hashing import Hashing
-from liuti.doors.pages.frame import PageRoute, go, page, reader_of
+from liuti.doors.pages.doorway import holding
+from liuti.doors.pages.frame import PageRoute, go, page
 from liuti.doors.pages.sent import Sent, sent
-from liuti.flow.kernel import Actor, Refused, not_yours
+from liuti.flow.kernel import Actor, Refused
 from liuti.flow.words import ADMINS, Role
 from liuti.policy import PolicyError
 from liuti.store import audit, ledger, outbox, passes, people
@@ -46,12 +47,7 @@ def router() -> APIRouter:
 async def admin(request: Request, *roles: Role) -> Actor:
     """Whoever holds one of the roles; Refused 401, 403 for everybody else."""
     same_site(request)
-    actor = (await reader_of(request)).actor
-    if not actor.id or actor.voice:
-        raise Refused("sign_in", 401, "请先登录。", "Please sign in.")
-    if actor.roles.isdisjoint(roles):
-        raise not_yours(roles)
-    return actor
+    return await holding(request, *roles)
 
 
 async def hub(request: Request) -> Response:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from liuti import monthly
 from liuti.doors.deps import Office, office
-from liuti.doors.figures import admit, tells_all
+from liuti.doors.figures import admit_to, tells_all
 from liuti.doors.pages.counting import counting, report
 from liuti.doors.pages.frame import PageRoute, page, reader_of
 from liuti.figures.few import hidden
@@ -66,7 +66,7 @@ async def now_of(here: Office) -> Now:
 async def command(request: Request) -> Response:
     """Officials only: counts by step, what is late by rung, rising topics, the map, the month's rates."""
     here, reader = office(request), await reader_of(request)
-    admit(reader.actor, "unit")
+    admit_to(reader.actor, "unit")
     now = await now_of(here)
     month = _months(here, 1)[0]
     return await page(
@@ -78,7 +78,7 @@ async def command(request: Request) -> Response:
 async def live(request: Request) -> Response:
     """The part of the screen that changes: fetched anew when something moved."""
     here, reader = office(request), await reader_of(request)
-    admit(reader.actor, "unit")
+    admit_to(reader.actor, "unit")
     return await page(request, "command/now.html", **_words(await now_of(here)))
 
 
@@ -138,14 +138,14 @@ async def where(request: Request) -> Response:
 
 async def reports(request: Request) -> Response:
     here, reader = office(request), await reader_of(request)
-    admit(reader.actor, "unit")
+    admit_to(reader.actor, "unit")
     return await page(request, "command/reports.html", months=_months(here, MONTHS))
 
 
 async def one_report(request: Request, name: str) -> Response:
     """The month as one page, or as a file by its ending; whoever may not read of leaders gets it from those who may."""
     here, reader = office(request), await reader_of(request)
-    admit(reader.actor, "leader")
+    admit_to(reader.actor, "leader")
     period, _, ending = name.partition(".")
     made = await report(here, period)
     if made is None:

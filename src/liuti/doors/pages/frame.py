@@ -78,7 +78,7 @@ class _Names:
 
 async def directory(here: Office) -> Directory:
     """Units, places and officials by name, at most half a minute old."""
-    kept: _Names | None = getattr(here, "names", None)
+    kept: _Names | None = here.names
     now = here.now()
     if kept is None or not timedelta() <= now - kept.read_at < FRESH:
         kept = here.names = _Names(now, await here.engine.read(read_directory))
@@ -142,7 +142,7 @@ def _rendered(request: Request, reader: Reader, name: str, words: dict[str, Any]
     return _environment().get_template(name).render(
         reader=reader, t=reader.t, en=reader.en, actor=reader.actor, path=request.url.path, menu=menu.items(reader),
         when=said.when, day=said.day, left=said.left, ago=said.ago, pair=said.pair, back=_back_to(request),
-        done=menu.DONE.get(done, ("", "")) if done else None, **words,
+        done=menu.DONE.get(done), **words,
     )  # fmt: skip
 
 

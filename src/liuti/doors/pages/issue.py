@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter, Request, Response
 
-from liuti.doors.api import file_for, found_by, people_behind, person_shown
+from liuti.doors.api import facts_for, file_for, found_by, people_behind, person_shown
 from liuti.doors.deps import office
 from liuti.doors.pages import assignment, moving
 from liuti.doors.pages.frame import PageRoute, go, inside, page, reader_of
@@ -16,9 +16,8 @@ from liuti.doors.pages.moving import Tried
 from liuti.doors.pages.sent import raw_of, sent
 from liuti.flow import sight
 from liuti.flow.issue import Issue
-from liuti.flow.kernel import ANYONE, NO_FACTS, Actor, Answer, Facts, Refused
+from liuti.flow.kernel import ANYONE, Actor, Answer, Refused
 from liuti.flow.table import FLOW
-from liuti.flow.words import Role, Step
 from liuti.store import read, rounds
 from liuti.store.vault import KeyRing
 
@@ -59,7 +58,7 @@ async def shown(
     found = await here.engine.read(lambda conn: read.find(conn, issue))
     held = sight.admit(actor, found.issue if found else None)
     assert found is not None
-    facts = await _facts(request, held, actor)
+    facts = await facts_for(request, held, actor)
     words = await _read(request, held, actor, opened)
     offers = await moving.offers(request, held, actor, facts, tried)
     words |= {
@@ -122,13 +121,6 @@ async def contact_opened(request: Request, issue: str, again: Shows) -> Response
             raise
         return await again(request, issue, actor, Tried("people", {"purpose": purpose}, refused))
     return await again(request, issue, actor, None, people)
-
-
-async def _facts(request: Request, issue: Issue, actor: Actor) -> Facts:
-    """Who ran its score may not vote, and is not offered to."""
-    if issue.step is not Step.SELECT or Role.PANEL not in actor.roles:
-        return NO_FACTS
-    return Facts(standing=await office(request).engine.read(lambda conn: rounds.standing(conn, issue.id)))
 
 
 # -- the one place moves are sent to -------------------------------------------------------------------------------

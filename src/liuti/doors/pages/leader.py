@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request, Response
 
 from liuti.doors.boards.asking import may_answer
-from liuti.doors.boards.frame import admit
-from liuti.doors.deps import office
+from liuti.doors.deps import admit, office
 from liuti.doors.pages import moving
 from liuti.doors.pages.drawn import gantt, stacked
 from liuti.doors.pages.frame import PageRoute, page, reader_of

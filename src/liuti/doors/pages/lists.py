@@ -8,10 +8,10 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 
-from liuti.doors.deps import office
+from liuti.doors.deps import office, sign_in_first
 from liuti.doors.pages.frame import PageRoute, go, page, reader_of
 from liuti.flow import sight
-from liuti.flow.kernel import ANYONE, Actor, Refused
+from liuti.flow.kernel import ANYONE, Actor
 from liuti.flow.words import ADMINS, UNIT_ROLES, Kind, Lane, Role, Step
 from liuti.store import read
 from liuti.store.read import Wish
@@ -55,7 +55,7 @@ async def official(request: Request) -> Actor:
     """Whoever is signed in; Refused 401 for anyone else."""
     reader = await reader_of(request)
     if not reader.actor.id or reader.actor.voice:
-        raise Refused("sign_in", 401, "请先登录。", "Please sign in.")
+        raise sign_in_first()
     return reader.actor
 
 

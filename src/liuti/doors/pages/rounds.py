@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple
 from fastapi import APIRouter, Query, Request, Response
 
 from liuti.doors import rounds as door
-from liuti.doors.deps import office, who
+from liuti.doors.deps import admit, office, who
 from liuti.doors.pages import moving
 from liuti.doors.pages.drawn import stacked
 from liuti.doors.pages.fields import Around
@@ -248,7 +248,7 @@ class Trial(NamedTuple):
 async def weights(request: Request, name: str) -> Response:
     """The round's frozen snapshots weighed anew, for the eye alone: nothing is written, and no rank changes."""
     here, actor = office(request), (await reader_of(request)).actor
-    door.admit(actor, *sight.WEIGHERS)
+    admit(actor, *sight.WEIGHERS)
     found, frozen = await here.engine.read(lambda conn: _frozen(conn, name))
     policy = here.desk.world().policy
     own = weights_of(frozen[0].snapshot.encode())
@@ -306,7 +306,7 @@ SEES_GATES = (Role.GATE, Role.PANEL, Role.ANALYST, Role.PRINCIPAL, Role.TEAM)
 async def gates(request: Request, cursor: Annotated[str, Query(max_length=200)] = "") -> Response:
     """Livelihood matters before the three gates: who has signed, whose turn it is, and the form of whoever's turn it is."""
     here, actor = office(request), (await reader_of(request)).actor
-    door.admit(actor, *SEES_GATES)
+    admit(actor, *SEES_GATES)
     found = await here.engine.read(
         partial(boards.at_step, actor=actor, step=Step.SELECT, fits=lambda issue: issue.livelihood, cursor=cursor, limit=SHOWN)
     )  # fmt: skip

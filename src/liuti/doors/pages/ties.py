@@ -8,8 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from liuti.doors import leaders as door
-from liuti.doors.boards.frame import admit
-from liuti.doors.deps import office, who
+from liuti.doors.deps import admit, office, who
 from liuti.doors.pages import moving
 from liuti.doors.pages.fields import Around
 from liuti.doors.pages.frame import PageRoute, directory, go, page, reader_of

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from liuti.doors import topics as door
-from liuti.doors.deps import office, who
+from liuti.doors.deps import admit, office, who
 from liuti.doors.pages import moving
 from liuti.doors.pages.drawn import AREAS, areas, columns
 from liuti.doors.pages.fields import Around
@@ -77,7 +77,7 @@ def _community(places: Mapping[str, Place], grid: str) -> str:
 async def every(request: Request, skip: Annotated[int, Query(ge=0, le=10_000)] = 0) -> Response:
     """The topics most messages wait in, each with its growth and its spread: three statements."""
     here, actor = office(request), (await reader_of(request)).actor
-    door.sorter(actor)
+    admit(actor, *door.READERS)
     marks = _marks(here.now())
 
     def look(conn: Any) -> tuple[list[Any], dict[str, Picture]]:
@@ -96,7 +96,7 @@ async def every(request: Request, skip: Annotated[int, Query(ge=0, le=10_000)] =
 async def messages(request: Request, topic: str) -> Response:
     """Only a topic's messages, for a card that opens where it stands."""
     here, actor = office(request), (await reader_of(request)).actor
-    door.sorter(actor)
+    admit(actor, *door.READERS)
     rows = await here.engine.read(lambda conn: topics.find(conn, topic) and topics.members(conn, topic))
     words: dict[str, Any] = {
         "messages": _shown(actor, rows, here.now(), {}), "topic": topic, "after": rows[-1]["id"] if len(rows) == 100 else None,
@@ -126,7 +126,7 @@ async def _one(
 ) -> Response:
     """Its messages and where they come from, what was flagged, and the topics they may be moved to."""
     here = office(request)
-    door.sorter(actor)
+    admit(actor, *door.READERS)
     policy, now = here.desk.world().policy, here.now()
 
     def look(conn: Any) -> tuple[Any, list[Any], dict[str, Picture], Behind, list[Any]]:
@@ -195,7 +195,7 @@ async def move(request: Request) -> Response:
     given = await sent(request)
     source, to, ids = given.one("from")[:64], given.one("to")[:64], given.fields.get("issue", [])[:TOGETHER]
     if given.one("whole"):
-        door.sorter(actor)
+        admit(actor, *door.READERS)
         rows = await here.engine.read(partial(topics.members, topic=source, most=TOGETHER))
         ids = [row["id"] for row in rows]
     if not ids:

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response
 
 from liuti.doors import leaders
 from liuti.doors.boards import asking, lateness, ordering, outlying, passing, phoning, verifying
-from liuti.doors.boards.frame import WATCHED, admit
-from liuti.doors.deps import office
+from liuti.doors.boards.frame import WATCHED
+from liuti.doors.deps import admit, office
 from liuti.doors.pages import moving
 from liuti.doors.pages.fields import Around
 from liuti.doors.pages.frame import PageRoute, directory, page, reader_of
