@@ -73,7 +73,5 @@ async def work() -> None:
 
 
 if __name__ == "__main__":
-    # httpcore asks for this module six times a letter, and looking in vain through all folders takes longer than sending.
-    sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     asyncio.run(work())
