@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import json
 
 from simulate import working_time as wt
-from simulate.clockwork import ENDS, Clock, Clockwork, Wrong, local, policy
+from simulate.clockwork import ENDS, NEVER, Clock, Clockwork, Wrong, local, policy
 
 DO_ELSE = {"supplement": "lapse", "evaluate": "close", "hold": "resume"}
 HASTE = ("urgent", "basic", "general", "complex")
@@ -40,8 +40,9 @@ class Replay(Clockwork):
         """The next entry."""
         self._feed(row)
         for timer in self.clocks:
-            if timer.next is not None and timer.owed[0] != timer.next:
-                timer.owed = timer.next, max(timer.next, self.now)
+            # A clock that rested and runs on owes its moment anew: what passed meanwhile could not be kept before now.
+            if timer.owed[0] != timer.next:
+                timer.owed = timer.next, max(timer.next or NEVER, self.now)
 
     def _feed(self, row: Any) -> None:
         self.now, facts = local(row["at"]), json.decode(row["facts"])

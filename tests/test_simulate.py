@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import json
 from rich.console import Console
 from sqlalchemy import Connection, Row, text
 
@@ -17,6 +18,7 @@ from liuti.store.engine import Engine, open_engine
 from simulate import checks, main, rates, receiver, verdict
 from simulate.checks import Found, Story
 from simulate.record import Played, Wanted
+from simulate.replay import Replay
 from simulate.verdict import Told
 
 SMALL = Wanted(issues=30, seed=3, workers=2, kills=3, tick=timedelta(hours=6), fails=20)
@@ -162,3 +164,31 @@ def test_who_asks_gets_the_year_they_asked_for() -> None:
     wanted, folder = main.arguments(["--issues", "400", "--seed", "7", "--tick", "60", "--out", "there"])
     assert (wanted.issues, wanted.seed, wanted.tick, folder) == (400, 7, timedelta(hours=1), Path("there"))
     assert main.arguments([])[0] == Wanted()
+
+
+@pytest.mark.parametrize(("urged", "faults"), [("14:00", 0), ("15:00", 2)])
+def test_what_passed_while_a_clock_rested_is_owed_from_when_it_runs_on(urged: str, faults: int) -> None:
+    """Overdue on Monday; a result lay with the inspector when the urge was due on Tuesday, and was sent back at 13:21."""
+    day, clocked = "2026-01-26T", {"clock": "overall", "due": ""}
+    story = (
+        (f"{day}11:00", "submit", "", "propose", {"danger": True}),
+        (f"{day}11:21", "accept_direct", "", "solve", {"unit": "u-16"}),
+        (f"{day}11:30", "sign", "u-16", "solve", {}),
+        (f"{day}11:31", "contact", "u-16", "solve", {"reached": True}),
+        (f"{day}13:00", "warn", "", "solve", {"clock": "overall"}),
+        (f"{day}13:00", "warn", "", "solve", {"clock": "solve"}),
+        (f"{day}14:00", "overdue", "", "solve", clocked),
+        (f"{day}14:00", "overdue", "", "solve", clocked | {"clock": "solve"}),
+        (f"{day}14:00", "urge", "", "solve", {"clock": "solve", "rung": 1}),
+        (f"{day}15:36", "submit_result", "", "supervise", {}),
+        ("2026-01-27T13:21", "fail_check", "", "solve", {}),
+        (f"2026-01-27T{urged}", "urge", "", "solve", {"clock": "overall", "rung": 1}),
+    )
+    replay = Replay(timedelta(hours=1), lambda _text, _category, _danger: "urgent")
+    for version, (at, move, unit, step, facts) in enumerate(story, start=1):
+        by = "clock" if move in ("warn", "overdue", "urge") else "somebody"
+        replay.feed({
+            "version": version, "at": datetime.fromisoformat(f"{at}+08:00"), "move": move, "unit": unit, "role": by,
+            "to_step": step, "facts": json.encode(facts).decode(), "words": None, "awaits": "",
+        })  # fmt: skip
+    assert len(replay.faults) == faults, replay.faults
