@@ -169,7 +169,8 @@ def test_who_asks_gets_the_year_they_asked_for() -> None:
 @pytest.mark.parametrize(("urged", "faults"), [("14:00", 0), ("15:00", 2)])
 def test_what_passed_while_a_clock_rested_is_owed_from_when_it_runs_on(urged: str, faults: int) -> None:
     """Overdue on Monday; a result lay with the inspector when the urge was due on Tuesday, and was sent back at 13:21."""
-    day, clocked = "2026-01-26T", {"clock": "overall", "due": ""}
+    day = "2026-01-26T"
+    clocked: dict[str, object] = {"clock": "overall", "due": ""}
     story: tuple[tuple[str, str, str, str, dict[str, object]], ...] = (
         (f"{day}11:00", "submit", "", "propose", {"danger": True}),
         (f"{day}11:21", "accept_direct", "", "solve", {"unit": "u-16"}),
