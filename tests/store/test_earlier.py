@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert
 from liuti.flow.issue import Issue
 from liuti.store import earlier
 from liuti.store.engine import Engine
-from liuti.store.rows import columns_of
+from liuti.store.rows import columns_of, first_columns_of
 from liuti.store.tables import issues, voices
 
 NOW = datetime(2026, 3, 2, 2, tzinfo=UTC)
@@ -20,7 +20,8 @@ PHONE, PLACE = "a" * 64, "net:" + "b" * 32
 def put(conn: Connection, number: int, person: str | None, left: bool = False, joined: int | None = None) -> None:
     """Issue `number`, raised by `person`; `joined`: its voice has moved along into that one."""
     words = {"title": "t", "body": "b", "place": "p", "query_code": f"code{number}", "head": ""}
-    row = columns_of(Issue(f"i{number}", submitted=NOW, proposer=f"v{number}", voices=1)) | words | {"id": f"i{number}"}
+    made = Issue(f"i{number}", submitted=NOW, proposer=f"v{number}", voices=1)
+    row = columns_of(made) | first_columns_of(made) | words | {"id": f"i{number}"}
     conn.execute(insert(issues), row)
     voice: dict[str, Any] = {
         "id": f"v{number}", "issue_id": f"i{joined or number}", "origin_id": f"i{number}", "act": "submit", "person": person,

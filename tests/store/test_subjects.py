@@ -19,7 +19,7 @@ from liuti.rank.factors import Origin, Subject
 from liuti.rank.score import Score, score
 from liuti.store import people, subjects
 from liuti.store.engine import Engine
-from liuti.store.rows import columns_of
+from liuti.store.rows import columns_of, first_columns_of
 from liuti.store.tables import entries, issues, voices
 from liuti.store.tables_rank import topic_members, topics
 
@@ -35,7 +35,7 @@ def add(conn: Connection, name: str, body: str = TEXT, title: str = "路面破�
     given: dict[str, Any] = {"step": Step.SELECT, "version": 2, "lane": Lane.TOPIC, "category": "roads", "grid": "g-1"}
     issue = Issue(name, **(given | {"submitted": NOW - 10 * DAY} | state))
     row = {"id": name, "query_code": name[:16], "title": title, "body": body, "place": "", "head": ""}
-    conn.execute(insert(issues), columns_of(issue) | row)
+    conn.execute(insert(issues), columns_of(issue) | first_columns_of(issue) | row)
     return name
 
 

@@ -346,7 +346,8 @@ class Desk:
         columns = rows.columns_of(issue) | {"head": sealed[-1]["seal"]}
         beside = ((entries, sealed), (letters, outbox.rows_of(made)))
         if first.came_from is None:
-            columns |= {"id": issue.id, "query_code": held.query_code} | rows.words_of(first)
+            columns |= {"id": issue.id, "query_code": held.query_code}
+            columns |= rows.first_columns_of(issue) | rows.words_of(first)
             conn.execute(insert(issues), columns)
             for table, given in beside:
                 if given:

@@ -13,6 +13,8 @@ Beside = tuple[tuple[Table, Rows], ...]
 
 FEW = 8
 """Below so many rows the arrays cost more than they save."""
+MANY = 100
+"""From so many rows on, what all of them say alike is said once."""
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
@@ -21,19 +23,18 @@ def insert_many(conn: Connection, table: Table, rows: Rows) -> None:
     if len(rows) < FEW or conn.dialect.name != "postgresql":
         conn.execute(insert(table), rows)
         return
-    # A column that is empty in every row is left out: each costs as much on the way as one that says something.
-    names = tuple(name for name in rows[0] if any(row[name] is not None for row in rows))
-    conn.exec_driver_sql(_insert(table, names), _arrays(names, rows))
+    one, many = _told_once(rows, ())
+    conn.exec_driver_sql(_insert(table, tuple(one), tuple(many)), (*one.values(), *many.values()))
 
 
 def update_many(conn: Connection, table: Table, keys: tuple[str, ...], rows: Rows) -> None:
     """Set every column the rows give but `keys`, in the one row where the keys are equal."""
-    names = tuple(rows[0])
     if len(rows) < FEW or conn.dialect.name != "postgresql":
         found = update(table).where(*(table.c[key] == bindparam(f"k_{key}") for key in keys))
         conn.execute(found, [{f"k_{n}" if n in keys else n: value for n, value in row.items()} for row in rows])
         return
-    conn.exec_driver_sql(_update(table, keys, names), _arrays(names, rows))
+    one, many = _told_once(rows, keys)
+    conn.exec_driver_sql(_update(table, keys, tuple(one), tuple(many)), (*one.values(), *many.values()))
 
 
 def change_with(conn: Connection, table: Table, row: dict[str, Any], keys: dict[str, Any], beside: Beside) -> bool:
@@ -83,16 +84,37 @@ def _arrays(names: tuple[str, ...], rows: Rows) -> tuple[list[Any], ...]:
     return tuple([row[name] for row in rows] for name in names)
 
 
-@cache
-def _insert(table: Table, names: tuple[str, ...]) -> str:
-    return f"INSERT INTO {table.name} ({_listed(names)}) SELECT * FROM {_unnest(table, names)}"  # noqa: S608 - our own names
+def _told_once(rows: Rows, keys: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """The columns that say the same in every row, once; and the others, as arrays.
+
+    A value in an array costs the driver and the server more than all there is to decide about it, and of what one
+    sweep writes half is the same in all its rows. Not in a few rows, though: what those share is chance, and each
+    choice of columns is a statement of its own to be planned.
+    """
+    names = tuple(rows[0])
+    columns = dict(zip(names, _arrays(names, rows), strict=True))
+    if len(rows) < MANY:
+        return {}, columns
+    # The first column stays in any case: rows are counted by it.
+    kept = (*keys, names[0])
+    one = {n: got[0] for n, got in columns.items() if n not in kept and got.count(got[0]) == len(got)}
+    return one, {name: got for name, got in columns.items() if name not in one}
 
 
 @cache
-def _update(table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> str:
-    sets = ", ".join(f'"{name}" = new."{name}"' for name in names if name not in keys)
+def _insert(table: Table, one: tuple[str, ...], many: tuple[str, ...]) -> str:
+    same = _places(table, one)
+    said = f"SELECT {', '.join([*same, 'new.*'])} FROM {_unnest(table, many, len(one))} AS new"  # noqa: S608 - our own names
+    return f"INSERT INTO {table.name} ({_listed((*one, *many))}) {said}"
+
+
+@cache
+def _update(table: Table, keys: tuple[str, ...], one: tuple[str, ...], many: tuple[str, ...]) -> str:
+    sets = [f'"{name}" = {place}' for name, place in zip(one, _places(table, one), strict=True)]
+    sets += [f'"{name}" = new."{name}"' for name in many if name not in keys]
     same = " AND ".join(f'{table.name}."{key}" = new."{key}"' for key in keys)
-    return f"UPDATE {table.name} SET {sets} FROM {_unnest(table, names)} AS new ({_listed(names)}) WHERE {same}"  # noqa: S608
+    rows = f"{_unnest(table, many, len(one))} AS new ({_listed(many)})"
+    return f"UPDATE {table.name} SET {', '.join(sets)} FROM {rows} WHERE {same}"  # noqa: S608 - our own names
 
 
 def _listed(names: tuple[str, ...]) -> str:

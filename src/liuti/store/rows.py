@@ -21,6 +21,16 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """The deadline of an issue without a running clock: it sorts last."""
 
 
+def first_columns_of(issue: Issue) -> dict[str, Any]:
+    """What it was handed in with, and keeps for good."""
+    return {
+        "source": issue.source.value,
+        "external_id": issue.external_id or None,
+        "submitted_at": issue.submitted,
+        "reported_at": issue.reported,
+    }
+
+
 def columns_of(issue: Issue) -> dict[str, Any]:
     """The state as JSON, and beside it the columns that lists and sweeps are found by: always written together."""
     return {
@@ -31,8 +41,6 @@ def columns_of(issue: Issue) -> dict[str, Any]:
         "urgency": issue.urgency.value,
         "category": issue.category,
         "grid": issue.grid,
-        "source": issue.source.value,
-        "external_id": issue.external_id or None,
         "lead_unit": issue.lead_unit or None,
         "leader": issue.leader or None,
         "lead_issue": issue.lead or None,
@@ -42,8 +50,6 @@ def columns_of(issue: Issue) -> dict[str, Any]:
         "provisional": any(t.provisional and t.stopped is None for t in issue.timers),
         "due_at": issue.due_at,
         "deadline": issue.deadline or NEVER,
-        "submitted_at": issue.submitted,
-        "reported_at": issue.reported,
         "closing": issue.closing.value if issue.closing else None,
         "state": json.encode(issue).decode(),
     }
