@@ -235,11 +235,11 @@ def growth(kind: str, folder: Path, size: int, times: int, address: str = "") ->
 
 
 def fire_overdue(address: str, folder: Path, many: int) -> Line:
-    """In a database of its own, beside the same writes set by set."""
+    """Strikes a second, entry and letters written, in a database of its own; beside the same writes set by set."""
     url = address.rpartition("/")[0] + "/liuti_fire"
     migrate.upgrade(url)
     fired = strikes.fire_overdue(url, folder, many)
-    return Line("fire_overdue", fired.issues, "1/s", fired.limit, fired.issues / fired.limit, 0.3, fired.cpu * 1e6, fired.statements)  # fmt: skip
+    return Line("fire_overdue", fired.strikes, "1/s", fired.limit, fired.strikes / fired.limit, 0.3, fired.cpu * 1e6, fired.statements)  # fmt: skip
 
 
 # -- all of it -----------------------------------------------------------------------------------------------------
