@@ -15,19 +15,32 @@ from typing import TypeVar
 
 import asyncpg
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from liuti.store.engine import Engine, open_engine
+from liuti.store.worlds import Worlds
 from tests.postgres import postgres
 
 T = TypeVar("T")
-# How long a case took says how busy the machine was, not whether it holds; and a change is judged by the same cases
-# twice. To go looking for others: `make test ARGS="--hypothesis-profile=search"`.
-settings.register_profile("same", deadline=None, derandomize=True, database=None)
-settings.register_profile("search", deadline=None)
+# How long a case took, or took to be drawn, says how busy the machine was, not whether it holds; and a change is judged
+# by the same cases twice. To go looking for others: `make test ARGS="--hypothesis-profile=search"`.
+BUSY = [HealthCheck.too_slow]
+settings.register_profile("same", deadline=None, derandomize=True, database=None, suppress_health_check=BUSY)
+settings.register_profile("search", deadline=None, suppress_health_check=BUSY)
 settings.load_profile("same")
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def rules_at_rest() -> Iterator[None]:
+    """A server looks twice a minute whether its rules have changed, in the middle of whatever test: here, once a day.
+
+    Otherwise its statements are now and then counted as those of a page.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Worlds.watch, "__defaults__", (86_400.0,))
+        yield
 
 
 @pytest.fixture(scope="session")
