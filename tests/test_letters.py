@@ -15,6 +15,7 @@ from liuti.senders import Letter, NotSent
 from liuti.store import outbox
 from liuti.store.tables import letters
 from tests.doors.town import Town, at
+from tests.patience import PATIENCE
 from tests.working import submitted, swept, town, worker_of
 
 __all__ = ["town"]
@@ -82,7 +83,7 @@ async def test_a_worker_killed_between_sending_and_marking_sends_again_under_the
         await worker_of(town, Postman(die_at_the_second)).post_once(town.clock.now)
     second = Postman()
     heir = worker_of(town, second)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         # What else was in its hands ends as it will; the letter it died with stays as it is.
         while len(unmarked := [r for r in await rows(town) if r["sent_at"] is None]) > 1:  # noqa: ASYNC110  # noqa: ASYNC110 - what is waited for is in the database
             await asyncio.sleep(0.02)
@@ -162,7 +163,7 @@ async def test_told_to_stop_the_worker_finishes_what_it_is_sending_and_gives_the
 
     worker = worker_of(town, Slow())
     running = asyncio.create_task(worker.run(stop))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await stop.wait()
         await asyncio.sleep(0.1)
         assert not running.done(), "letters are in its hands"

@@ -18,6 +18,7 @@ from liuti.store import outbox
 from liuti.store.tables import letters
 from liuti.worker import run_worker
 from tests.doors.town import Town
+from tests.patience import PATIENCE, until
 from tests.smtp_server import SmtpServer, serving
 from tests.test_post import leaves
 from tests.working import town, worker_of
@@ -106,10 +107,9 @@ async def test_a_worker_by_its_settings_sends_mail_by_the_relay_they_name(
         )  # fmt: skip
         stop = asyncio.Event()
         working = asyncio.create_task(run_worker(settings, stop, town.clock))
-        async with asyncio.timeout(10):
-            while not server.taken:  # noqa: ASYNC110 - what is waited for happens at the other end of a socket
-                await asyncio.sleep(0.02)
-            stop.set()
+        await until(lambda: server.taken)
+        stop.set()
+        async with asyncio.timeout(PATIENCE):
             await working
     assert server.taken[0].to == ["wang@post.example"]
 

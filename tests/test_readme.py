@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import subprocess
 import threading
 import time
@@ -15,6 +14,7 @@ import uvicorn
 
 from liuti import demo
 from liuti.doors.app import make_app
+from tests.patience import PATIENCE, own_port
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,24 +34,27 @@ def test_the_walk_is_at_most_thirty_lines_and_the_same_in_both_languages() -> No
 
 
 def test_the_walk_runs_as_printed(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    with own_port() as port:
+        told = walked(tmp_path, port)
+    assert told.returncode == 0, told.stderr
+    assert "/problems/" not in told.stdout, told.stdout
+    assert '"step":"closed"' in told.stdout
+    assert '"move": "close"' in told.stdout
+
+
+def walked(tmp_path: Path, port: int) -> subprocess.CompletedProcess[str]:
     prepared = asyncio.run(demo.prepare(tmp_path / "demo", datetime.now(UTC), port))
     server = uvicorn.Server(uvicorn.Config(make_app(prepared.settings), port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
+        assert thread.is_alive(), "the server did not start"
         time.sleep(0.05)
     try:
-        told = subprocess.run(
+        return subprocess.run(
             ["bash", "-euc", the_walk("README.md")],
-            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+            cwd=tmp_path, capture_output=True, text=True, timeout=5 * PATIENCE, check=False,
         )  # fmt: skip
     finally:
         server.should_exit = True
         thread.join()
-    assert told.returncode == 0, told.stderr
-    assert "/problems/" not in told.stdout, told.stdout
-    assert '"step":"closed"' in told.stdout
-    assert '"move": "close"' in told.stdout

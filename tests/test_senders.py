@@ -19,6 +19,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from liuti.senders import ConsoleSender, Letter, NotSent, Sender, WebhookSender, checked_address, is_public
 from liuti.settings import new_webhook_secret
+from tests.patience import PATIENCE
 
 SECRET = new_webhook_secret()
 AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
@@ -165,7 +166,7 @@ def test_a_listener_that_says_nothing_is_given_up() -> None:
 
 def test_a_listener_that_speaks_without_end_is_heard_no_further() -> None:
     answer = b"HTTP/1.1 200 OK\r\ncontent-length: 90000000\r\n\r\n" + b"x" * 200_000
-    assert sent(Listener(answer), LETTER, seconds=2.0)
+    assert sent(Listener(answer), LETTER, seconds=PATIENCE)
 
 
 @pytest.mark.parametrize("answer", [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"])

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from liuti.mail import Mail, SmtpMailer
 from liuti.senders import NotSent
 from liuti.ways import Relay, is_address
+from tests.patience import PATIENCE
 from tests.smtp_server import SmtpServer, serving
 
 AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
@@ -153,15 +154,15 @@ async def test_a_server_that_falls_silent_or_never_ends_is_given_up_in_time_and_
     where: str, manner: str
 ) -> None:
     async with serving(SmtpServer(answers={where: [manner]})) as server:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE):
             fault = await refusal(lambda: mailed(server, MAIL, seconds=0.3))
     assert fault.why == "mail: no answer in 0.3 s" or "no connection" in fault.why
 
 
 async def test_a_server_that_has_taken_the_mail_and_then_says_nothing_has_taken_it() -> None:
     async with serving(SmtpServer(answers={"quit": ["…"]})) as server:
-        async with asyncio.timeout(3):
-            await mailed(server, MAIL, seconds=1.0)
+        async with asyncio.timeout(PATIENCE):
+            await mailed(server, MAIL, seconds=2 * PATIENCE)
     assert len(server.taken) == 1
 
 

@@ -11,6 +11,7 @@ from standardwebhooks import Webhook
 
 from liuti.senders import NotSent
 from liuti.sms import ConsoleSms, Short, SmsGateway, mobile
+from tests.patience import PATIENCE
 from tests.test_senders import SECRET, Listener, listening
 
 AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
@@ -20,7 +21,7 @@ TEXT = Short("letter_1", "13812341234", "invite", "zh", "请您评价", {"query_
 async def texted(listener: Listener, *texts: Short, **given: Any) -> list[tuple[str, dict[str, str], bytes]]:
     async with listening(listener):
         url = f"http://127.0.0.1:{listener.port}/sms"
-        more = {"allow_private": True, "seconds": 2.0} | given
+        more = {"allow_private": True, "seconds": PATIENCE} | given
         gateway = SmsGateway(url, SECRET, "https://liuti.example", lambda: datetime.now(UTC), **more)
         try:
             for text in texts:

@@ -11,7 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 from liuti.settings import new_key
-from tests.test_crash import free_port, ready
+from tests.patience import PATIENCE, own_port
+from tests.test_crash import ready
 
 SERVE = "from liuti import cli, serving; serving.GRACE = 1; cli.app()"
 HALF = b"POST /api/v1/issues HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
@@ -24,22 +25,21 @@ async def test_half_a_request_does_not_hold_up_the_end(sqlite_template: Path, tm
         "LIUTI_FILES_DIR": str(tmp_path / "files"),
         "LIUTI_KEYS": new_key(),
     }
-    port = free_port()
-    with (tmp_path / "server.log").open("ab") as log:
+    with own_port() as port, (tmp_path / "server.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", SERVE, "serve", "--port", str(port), env=here, stdout=log, stderr=log
         )
-    try:
-        await ready(process, port, tmp_path)
-        _, sending = await asyncio.open_connection("127.0.0.1", port)
-        with closing(sending):
-            sending.write(HALF)
-            await sending.drain()
-            await asyncio.sleep(0.2)
-            process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(10):
+        try:
+            await ready(process, port, tmp_path)
+            _, sending = await asyncio.open_connection("127.0.0.1", port)
+            with closing(sending):
+                sending.write(HALF)
+                await sending.drain()
+                await asyncio.sleep(0.2)
+                process.send_signal(signal.SIGTERM)
+                async with asyncio.timeout(PATIENCE):
+                    await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
                 await process.wait()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()

@@ -24,6 +24,7 @@ from liuti.store.engine import open_engine
 from liuti.store.tables import entries, issues, letters
 from liuti.worker import Worker, stop_on_signals
 from tests.doors.town import Town, at
+from tests.patience import PATIENCE, until
 from tests.working import acts_of_time, submitted, swept, town, whole, worker_of
 
 __all__ = ["town"]
@@ -240,7 +241,7 @@ async def test_a_running_worker_strikes_when_it_looks_again(town: Town) -> None:
     running = asyncio.create_task(worker.run(stop))
     await asyncio.sleep(0.3)
     town.clock.now += timedelta(hours=25)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await struck(town, issue)
         stop.set()
         await running
@@ -252,7 +253,7 @@ async def test_a_worker_at_rest_ends_soon_after_it_is_told_to(town: Town) -> Non
     running = asyncio.create_task(worker.run(stop))
     await asyncio.sleep(0.3)
     stop.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE / 2):  # it would wake by itself after 45 seconds at the earliest
         await running
 
 
@@ -269,12 +270,11 @@ async def test_a_worker_that_stumbles_gets_up_again(town: Town, monkeypatch: pyt
             for name in ("read", "write"):
                 patched.setattr(engine, name, away)
             running = asyncio.create_task(worker.run(stop))
-            await asyncio.sleep(0.1)
-        async with asyncio.timeout(10):
+            await until(lambda: [line for line in lines if line["event"] == "worker_stumbled"])
+        async with asyncio.timeout(PATIENCE):
             await struck(town, issue)
             stop.set()
             await running
-    assert any(line["event"] == "worker_stumbled" for line in lines)
 
 
 @pytest.mark.parametrize("heard", [signal.SIGTERM, signal.SIGINT])
@@ -282,6 +282,6 @@ async def test_a_signal_asks_the_worker_to_stop(heard: signal.Signals) -> None:
     stop = asyncio.Event()
     stop_on_signals(stop)
     os.kill(os.getpid(), heard)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await stop.wait()
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, "a second one ends it at once"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ from liuti.store import gauges
 from liuti.store.pool import Pool
 from liuti.store.tables import issues, letters
 from tests.doors.town import Clockwork, Town, at
+from tests.patience import until
 
 TOKEN = "a-token-long-enough"
 
@@ -303,24 +305,19 @@ async def test_the_process_tells_its_connections_processor_and_memory(town: Town
 
 async def test_connections_in_use_and_work_that_waits_are_told_apart(town: Town) -> None:
     engine = town.office.engine
-    most = engine.pool().most
-    sleep = "SELECT pg_sleep(0.5)" if engine.dialect == "postgresql" else None
+    most, goes_on = engine.pool().most, threading.Event()
 
     def slow(conn: Connection) -> None:
-        if sleep:
-            conn.execute(text(sleep))
-        else:
-            import time
-
-            conn.execute(text("SELECT 1"))
-            time.sleep(0.5)
+        while not goes_on.is_set():
+            conn.execute(text("SELECT pg_sleep(0.01)" if engine.dialect == "postgresql" else "SELECT 1"))
 
     busy = [asyncio.create_task(engine.read(slow)) for _ in range(most + 2)]
-    await asyncio.sleep(0.25)
-    seen = engine.pool()
-    await asyncio.gather(*busy)
-    assert seen.in_use == most
-    assert seen.waiting == 2 or engine.dialect == "sqlite"
+    waiting = 2 if engine.dialect == "postgresql" else 0
+    try:
+        await until(lambda: engine.pool() == (most, most, waiting))
+    finally:
+        goes_on.set()
+        await asyncio.gather(*busy)
     assert engine.pool() == (most, 0, 0)
 
 

@@ -19,6 +19,7 @@ from liuti.store import passes
 from liuti.store.engine import DatabaseFault
 from tests.doors.conftest import town
 from tests.doors.town import Town
+from tests.patience import PATIENCE, until
 
 __all__ = ["town"]
 
@@ -33,16 +34,10 @@ class Rush:
         with self.lock:
             self.now += 1
             self.most = max(self.most, self.now)
-        self.go.wait(10)
+        self.go.wait(PATIENCE)
         with self.lock:
             self.now -= 1
         return False
-
-
-async def until_working(rush: Rush, many: int) -> None:
-    async with asyncio.timeout(5):
-        while rush.now < many:  # noqa: ASYNC110 - threads tell nobody
-            await asyncio.sleep(0.005)
 
 
 async def test_forty_logins_at_once_hash_two_at_a_time_and_the_last_are_asked_to_come_back(
@@ -53,9 +48,7 @@ async def test_forty_logins_at_once_hash_two_at_a_time_and_the_last_are_asked_to
     body = {"login": "intake1", "password": "wrong-password"}
     sent = [asyncio.create_task(town.client.post("/api/v1/session", json=body)) for _ in range(40)]
     most = room.AT_ONCE + room.WAITING
-    async with asyncio.timeout(5):
-        while sum(task.done() for task in sent) < 40 - most:  # noqa: ASYNC110 - answers come as they come
-            await asyncio.sleep(0.005)
+    await until(lambda: sum(task.done() for task in sent) == 40 - most and rush.now == room.AT_ONCE)
     assert (await town.client.get("/healthz")).status_code == 200, "the loop is free meanwhile"
     rush.go.set()
     answers = await asyncio.gather(*sent)
@@ -72,7 +65,7 @@ async def test_who_stops_waiting_frees_a_seat_only_when_the_work_has_ended() -> 
     rush, hashing = Rush(), Hashing(at_once=1, waiting=1)
     working = asyncio.create_task(hashing.do(rush))
     waiting = asyncio.create_task(hashing.do(rush))
-    await until_working(rush, 1)
+    await until(lambda: rush.now == 1)
     with pytest.raises(Refused):
         await hashing.do(rush)
     waiting.cancel()

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from liuti.store import sqlite
 from liuti.store.engine import Blocking, Engine, open_engine
+from tests.patience import PATIENCE, until
 
 metadata = MetaData()
 lantern = Table(
@@ -221,6 +222,23 @@ def test_an_address_that_would_not_hold_its_promises_is_refused(url: str) -> Non
 # --- SQLite: the group -----------------------------------------------------------------------------------------------
 
 
+async def all_at_once(engine: Engine, *works: Callable[[Connection], object]) -> list[object]:
+    """Their answers: the writer is busy until all of them wait, so that they come into one group."""
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def busy(_conn: Connection) -> None:
+        begun.set()
+        assert goes_on.wait(PATIENCE)
+
+    first = asyncio.create_task(engine.write(busy))
+    await until(begun.is_set)
+    rest = [asyncio.create_task(engine.write(work)) for work in works]
+    await until(lambda: engine.pool().waiting == len(works))
+    goes_on.set()
+    await first
+    return await asyncio.gather(*rest, return_exceptions=True)
+
+
 async def test_writes_that_wait_share_one_commit(on_file: Engine, tmp_path: Path) -> None:
     commits = 0
     wal = tmp_path / "lanterns.db-wal"
@@ -237,8 +255,8 @@ async def test_writes_that_wait_share_one_commit(on_file: Engine, tmp_path: Path
 
     await on_file.write(count)
     commits = 0
-    await asyncio.gather(*(on_file.write(hang(f"red {n}")) for n in range(200)))
-    assert 1 <= commits <= 4
+    await all_at_once(on_file, *(hang(f"red {n}") for n in range(200)))
+    assert commits == 2, "of whoever kept the writer busy, and of all who waited"
     assert len(await on_file.read(colours)) == 200
     assert wal.exists()
 
@@ -251,12 +269,8 @@ async def test_when_the_commit_fails_everyone_in_the_group_is_told_and_nothing_i
         conn.execute(text("CREATE TABLE hook (lantern INTEGER REFERENCES lantern (id) DEFERRABLE INITIALLY DEFERRED)"))
 
     await on_file.write(forbid_commit)
-    answers = await asyncio.gather(
-        on_file.write(hang("red")),
-        on_file.write(lambda conn: conn.execute(text("INSERT INTO hook VALUES (99)"))),
-        on_file.write(hang("green")),
-        return_exceptions=True,
-    )
+    wrong = text("INSERT INTO hook VALUES (99)")
+    answers = await all_at_once(on_file, hang("red"), lambda conn: conn.execute(wrong), hang("green"))
     assert all(isinstance(answer, OperationalError) for answer in answers)
     assert await on_file.read(colours) == []
     assert await on_file.write(hang("blue")) == "blue"
@@ -271,9 +285,7 @@ async def test_when_one_write_ends_the_whole_transaction_the_neighbours_are_not_
         with pytest.raises(IntegrityError):
             conn.execute(text("INSERT OR ROLLBACK INTO lantern (colour, lit) VALUES ('red', 0)"))
 
-    answers = await asyncio.gather(
-        on_file.write(hang("green")), on_file.write(swallow), on_file.write(hang("blue")), return_exceptions=True
-    )
+    answers = await all_at_once(on_file, hang("green"), swallow, hang("blue"))
     told_kept = {answer for answer in answers if isinstance(answer, str)}
     assert told_kept | {"red"} == set(await on_file.read(colours))
     assert isinstance(answers[1], Exception)
@@ -313,7 +325,7 @@ async def test_two_processes_on_one_file_lose_nothing(on_file: Engine, tmp_path:
     for process in both:
         process.start()
     for process in both:
-        await asyncio.to_thread(process.join, 60)
+        await asyncio.to_thread(process.join, 3 * PATIENCE)
     assert [process.exitcode for process in both] == [0, 0]
     assert len(await on_file.read(colours)) == 401
     assert await on_file.read(lambda conn: conn.scalar(select(func.max(lantern.c.lit)))) == 400
@@ -346,14 +358,16 @@ async def test_a_writer_waits_for_another_process_but_not_for_ever(
 async def test_a_deadlock_is_tried_again_and_both_succeed(on_server: Engine) -> None:
     await on_server.write(lambda conn: conn.execute(text("CREATE TABLE pair (id int PRIMARY KEY, n int)")))
     await on_server.write(lambda conn: conn.execute(text("INSERT INTO pair VALUES (1, 0), (2, 0)")))
-    starts = 0
+    starts, held = 0, set[int]()
 
     def add(first: int, second: int) -> Callable[[Connection], None]:
         def work(conn: Connection) -> None:
             nonlocal starts
             starts += 1
             conn.execute(text("UPDATE pair SET n = n + 1 WHERE id = :id"), {"id": first})
-            conn.execute(text("SELECT pg_sleep(0.1)"))
+            held.add(first)
+            while len(held) < 2:
+                conn.execute(text("SELECT pg_sleep(0.01)"))
             conn.execute(text("UPDATE pair SET n = n + 1 WHERE id = :id"), {"id": second})
 
         return work
@@ -452,4 +466,5 @@ async def test_a_cancelled_statement_gives_its_connection_back(on_server: Engine
         sleeping.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sleeping
-    assert await asyncio.wait_for(on_server.read(lambda conn: conn.scalar(text("SELECT 1"))), 5) == 1
+    # A connection still at it would be free after 30 seconds.
+    assert await asyncio.wait_for(on_server.read(lambda conn: conn.scalar(text("SELECT 1"))), 20) == 1

@@ -25,6 +25,7 @@ from liuti.store.act import Desk, Receipt
 from liuti.store.engine import Engine, open_engine
 from liuti.store.tables import entries, issues, voices
 from liuti.store.vault import KeyRing
+from tests.patience import PATIENCE
 
 NOW = datetime(2026, 11, 2, 2, 0, tzinfo=UTC)
 POLICY = policy.default()
@@ -51,7 +52,8 @@ def desk_on(engine: Engine) -> Desk:
 @pytest.fixture
 async def desks(database_url: str) -> AsyncIterator[list[Desk]]:
     """Several servers over one database, each with connections of its own."""
-    engines = [open_engine(database_url, pool=CONNECTIONS) for _ in range(ENGINES)]
+    # Whoever stands in line may stand there long on a busy machine.
+    engines = [open_engine(database_url, pool=CONNECTIONS, lock_timeout_ms=30_000) for _ in range(ENGINES)]
     await engines[0].write(lambda conn: district.settle(conn, DISTRICT, ""))
     yield [desk_on(engine) for engine in engines]
     for engine in engines:
@@ -169,7 +171,7 @@ async def test_merging_a_into_b_and_b_into_a_at_once_loses_nothing_and_waits_for
         for n, (issue, lead) in enumerate(both)
     ]
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         results = await asyncio.gather(*acting)
 
     for (one, other), mine, theirs in zip(pairs, results[::2], results[1::2], strict=True):
@@ -197,7 +199,7 @@ async def test_merging_round_in_a_ring_ends_and_keeps_every_voice(desks: list[De
         for n in range(3)
     ]
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         results = await asyncio.gather(*acting)
 
     assert set(results) <= {"won", "lead_is_another_open_issue", "wrong_step"}

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from liuti.store.engine import Engine
 from liuti.store.world import import_notice
 from liuti.store.worlds import Worlds
+from tests.patience import PATIENCE
 
 NOTICE_2031 = """
 year = 2031
@@ -35,16 +36,16 @@ async def test_a_watch_that_is_cancelled_ends_though_the_database_answers_with_a
 
     async def gives_up(_fn: Callable[[Connection], Any]) -> Any:
         if asked.is_set():
-            return await asyncio.sleep(60)
+            return await asyncio.sleep(10 * PATIENCE)
         asked.set()
         try:
-            await asyncio.sleep(60)
+            await asyncio.sleep(10 * PATIENCE)
         except asyncio.CancelledError:
             raise TimeoutError from None
 
     monkeypatch.setattr(engine, "read", gives_up)
     watching = asyncio.create_task(worlds.watch(engine, seconds=0.01))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await asked.wait()
         watching.cancel()
         await asyncio.wait([watching])
@@ -75,7 +76,7 @@ async def test_a_hiccup_is_logged_and_the_watch_goes_on(
     monkeypatch.setattr(engine, "read", sometimes)
     with capture_logs() as lines:
         watching = asyncio.create_task(worlds.watch(engine, seconds=0.01))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while 2031 not in worlds().calendar.years:
                 assert not watching.done()
                 await asyncio.sleep(0.01)
