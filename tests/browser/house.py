@@ -29,6 +29,7 @@ from liuti.store import read, sweep
 from liuti.store.tables import issues
 from liuti.worker import Worker
 from tests.doors.town import Clockwork, first_due
+from tests.patience import PATIENCE
 
 T = TypeVar("T")
 NOW = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
@@ -58,12 +59,12 @@ class House:
 
     def __enter__(self) -> House:
         self._thread.start()
-        assert self._ready.wait(30), "the server did not start"
+        assert self._ready.wait(PATIENCE), "the server did not start"
         return self
 
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive(), "the server did not stop"
 
     async def _serve(self) -> None:
@@ -80,7 +81,7 @@ class House:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do it in the server's own loop, and wait."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
     # -- what there is ---------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from liuti.flow.words import Step
 from tests.browser.conftest import Arrive
 from tests.browser.house import House
 from tests.browser.tour import Stop, rating_link, stops
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import Visitor, asked_whether_it_is_known
 
 ZOOMED: dict[str, Any] = {"size": (640, 450), "device_scale_factor": 2}
 """A window of 1280 by 900 at 200 %."""
@@ -62,8 +62,7 @@ def test_a_citizen_proposes_follows_urges_and_withdraws_by_keys(arrive: Arrive, 
     page.keyboard.press("Space")
     type_into(page, "手机号", "13800000055")
     press(page, "提交")
-    page.wait_for_load_state()
-    if page.get_by_role("heading", name=typeset("是不是这件事?")).count():
+    if asked_whether_it_is_known(page):
         press(page, "都不是,提交我的题")
     expect(page.get_by_role("heading", level=1)).to_have_text("请记下查询码")
     code = page.locator("#query-code").inner_text()

@@ -15,7 +15,7 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 from liuti.doors.pages.frame import typeset
 from tests.browser.conftest import Arrive
 from tests.browser.house import House
-from tests.browser.visitor import PHONE
+from tests.browser.visitor import PHONE, asked_whether_it_is_known
 from tests.doors.town import SHANGHAI
 
 SAID = "幼儿园后门到河边步道这一段,十来盏路灯都不亮,接孩子只能打手电。"
@@ -93,7 +93,7 @@ def propose(page: Page) -> None:
     page.get_by_label(typeset("在哪里?")).fill(PLACE)
     page.get_by_label("手机号").fill("13800000077")
     page.get_by_role("button", name="提交").click()
-    if page.get_by_role("heading", name=typeset("是不是这件事?")).count():
+    if asked_whether_it_is_known(page):
         page.get_by_role("button", name=typeset("都不是,提交我的题")).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("请记下查询码")
     page.get_by_role("link", name="打开我的题").click()

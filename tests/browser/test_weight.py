@@ -13,6 +13,7 @@ from tests.browser.house import House
 from tests.browser.tour import Stop, rating_link, stops
 from tests.doors.forms import forms
 from tests.doors.test_scenarios import statements
+from tests.patience import PATIENCE
 
 MOST_KB, MOST_KB_WITH_MAP = 120, 250
 MOST_STATEMENTS, MOST_ON_AN_ISSUE = 4, 8
@@ -27,7 +28,7 @@ HEADERS = 400
 
 @pytest.fixture(scope="module")
 def phone(house: House) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=house.base, headers=PACKED, timeout=60) as client:
+    with httpx.Client(base_url=house.base, headers=PACKED, timeout=PATIENCE) as client:
         yield client
 
 
@@ -74,7 +75,7 @@ def test_the_receipt_weighs_little(phone: httpx.Client) -> None:
 def test_no_page_asks_the_database_more_than_a_few_times(house: House) -> None:
     many = {}
     for stop in stops(house):
-        with httpx.Client(base_url=house.base, headers=PACKED, cookies=stop.cookies(house), timeout=60) as reader:
+        with httpx.Client(base_url=house.base, headers=PACKED, cookies=stop.cookies(house), timeout=PATIENCE) as reader:
             reader.get(stop.path)
             with statements() as heard:
                 assert reader.get(stop.path).status_code == 200, stop

@@ -17,6 +17,7 @@ from liuti.doors.pages.keys import KEPT
 from liuti.flow.issue import Issue
 from liuti.flow.words import Step
 from tests.browser.house import House
+from tests.patience import PATIENCE
 
 READERS = (
     "", "intake1", "analyst1", "panel1", "gate1", "leader6", "principal", "officer01a", "head01", "inspector1", "team1", "caller1",
@@ -75,7 +76,9 @@ def _found_by(house: House, login: str, patterns: list[PageRoute]) -> Iterator[t
     """(route, address) of each page that can be reached from the front page and the desk by links alone."""
     account: Account | None = house.accounts.get(login)
     cookies = {COOKIE: account.token} if account is not None else {}
-    with httpx.Client(base_url=house.base, headers={"Accept": "text/html"}, cookies=cookies, timeout=30) as client:
+    with httpx.Client(
+        base_url=house.base, headers={"Accept": "text/html"}, cookies=cookies, timeout=PATIENCE
+    ) as client:
         waiting, seen, asked = ["/", "/desk"] if login else ["/"], set[str](), dict[str, int]()
         while waiting:
             path = waiting.pop(0)

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, expect
 
 from liuti.demo.accounts import PASSWORD
+from liuti.doors.pages.frame import typeset
 from tests.browser.house import House
+from tests.patience import PATIENCE
 
 PHONE, DESKTOP = (390, 844), (1280, 900)
 QUIET = (
@@ -25,6 +27,16 @@ WANTED = "LIUTI_BROWSER"
 MISSING = (
     "no Chromium on this machine (Debian: apt-get install chromium fonts-noto-cjk): pages were not tried in a browser"
 )
+
+
+expect.set_options(timeout=1000 * PATIENCE)
+
+
+def asked_whether_it_is_known(page: Page) -> bool:
+    """Whether what is alike is shown first, after a proposal was sent: only the page that comes can tell."""
+    alike = page.get_by_role("heading", name=typeset("是不是这件事?"))
+    expect(alike.or_(page.get_by_role("heading", name="请记下查询码")).first).to_be_visible()
+    return alike.count() > 0
 
 
 def executable(playwright: Playwright) -> str | None:
@@ -52,7 +64,7 @@ class Visitor:
             base_url=house.base, viewport={"width": size[0], "height": size[1]}, java_script_enabled=script, locale=lang,
             color_scheme=theme, has_touch=size[0] < 500, is_mobile=size[0] < 500, **more,
         )  # fmt: skip
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(1000 * PATIENCE)
         self.context.on("console", self._heard)
         self.context.on("weberror", lambda error: self.faults.append(f"script: {error.error}"))
         self.context.on("request", self._asked)
