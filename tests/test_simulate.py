@@ -21,7 +21,7 @@ from simulate.record import Played, Wanted
 from simulate.replay import Replay
 from simulate.verdict import Told
 
-SMALL = Wanted(issues=30, seed=3, workers=2, kills=3, tick=timedelta(hours=6), fails=20)
+SMALL = Wanted(issues=30, seed=3, workers=2, kills=3, tick=timedelta(hours=6), fails=100)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -332,14 +333,18 @@ async def scrape(app: FastAPI, client: str = "127.0.0.1", **headers: str) -> int
 
 
 @pytest.fixture
+def file(sqlite_template: Path, tmp_path: Path) -> str:
+    """A database of the test's own: whoever copies the template must find it as the migrations left it."""
+    return f"sqlite:///{shutil.copyfile(sqlite_template, tmp_path / 'liuti.db')}"
+
+
+@pytest.fixture
 def clock() -> Clockwork:
     return Clockwork(at("2026-03-02 10:00"))
 
 
-async def test_without_a_token_only_this_machine_may_ask(
-    sqlite_template: Path, tmp_path: Path, clock: Clockwork
-) -> None:
-    app = made(f"sqlite:///{sqlite_template}", tmp_path, clock)
+async def test_without_a_token_only_this_machine_may_ask(file: str, tmp_path: Path, clock: Clockwork) -> None:
+    app = made(file, tmp_path, clock)
     async with app.router.lifespan_context(app):
         for client in ("127.0.0.1", "127.3.2.1", "::1", "::ffff:127.0.0.1"):
             assert await scrape(app, client) == 200, client
@@ -351,14 +356,14 @@ async def test_without_a_token_only_this_machine_may_ask(
         assert await scrape(app, "10.0.0.8", X_Forwarded_For="127.0.0.1") == 403
 
 
-async def test_networks_may_be_named(sqlite_template: Path, tmp_path: Path, clock: Clockwork) -> None:
-    app = made(f"sqlite:///{sqlite_template}", tmp_path, clock, metrics_networks="10.0.0.0/8, 2001:db8::/32")
+async def test_networks_may_be_named(file: str, tmp_path: Path, clock: Clockwork) -> None:
+    app = made(file, tmp_path, clock, metrics_networks="10.0.0.0/8, 2001:db8::/32")
     async with app.router.lifespan_context(app):
         assert [await scrape(app, client) for client in ("10.2.3.4", "2001:db8::1", "127.0.0.1")] == [200, 200, 403]
 
 
-async def test_with_a_token_only_its_bearer_may_ask(sqlite_template: Path, tmp_path: Path, clock: Clockwork) -> None:
-    app = made(f"sqlite:///{sqlite_template}", tmp_path, clock, metrics_token=TOKEN)
+async def test_with_a_token_only_its_bearer_may_ask(file: str, tmp_path: Path, clock: Clockwork) -> None:
+    app = made(file, tmp_path, clock, metrics_token=TOKEN)
     async with app.router.lifespan_context(app):
         assert await scrape(app, "203.0.113.5", Authorization=f"Bearer {TOKEN}") == 200
         assert await scrape(app, "203.0.113.5", Authorization=f"bearer {TOKEN}", X_Forwarded_For="1.2.3.4") == 200
