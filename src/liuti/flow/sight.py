@@ -270,7 +270,7 @@ def entry_seen(actor: Actor, issue: Issue, entry: Mapping[str, Any], names: Mapp
     staff = is_staff(actor, issue)
     # To the public a granted request is the move itself; asking for it was a matter inside the house.
     move = entry["facts"].get("of", entry["move"]) if entry["move"] == "grant" else entry["move"]
-    if not staff and (move not in PUBLIC_MOVES or entry["awaits"]):
+    if not staff and (move not in PUBLIC_MOVES or entry["awaits"] or entry["facts"].get("public") is False):
         return None
     if move == "rate" and handles(actor, issue):
         return None

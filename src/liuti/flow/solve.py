@@ -233,7 +233,7 @@ def add_unit(case: Case) -> None:
 
 
 class Work(Form):
-    """What was done; `public` shows it on the progress page."""
+    """What was done; `public` shows it to people, else officials alone read it."""
 
     words: ClassVar[tuple[str, ...]] = ("text",)
     example: ClassVar[dict[str, Any]] = {"text": "已完成线路排查,明日更换灯头。", "public": True}

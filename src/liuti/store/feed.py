@@ -27,7 +27,8 @@ TOLD = 1000
 
 
 class Line(NamedTuple):
-    """An entry without its words. `facts` is there for a grant alone: it names what was granted."""
+    """An entry without its words. `facts` is there where they say what of it is told: of a grant what was granted, of progress
+    whether it is public."""
 
     issue: str
     version: int
@@ -58,7 +59,7 @@ _ORDER = (entries.c.at, entries.c.issue_id, entries.c.version)
 _AFTER = (
     select(
         entries.c.issue_id, entries.c.version, entries.c.at, entries.c.move, entries.c.role, entries.c.from_step,
-        entries.c.to_step, entries.c.awaits, case((entries.c.move == "grant", entries.c.facts)),
+        entries.c.to_step, entries.c.awaits, case((entries.c.move.in_(("grant", "progress")), entries.c.facts)),
     )
     .where(
         tuple_(*_ORDER)
