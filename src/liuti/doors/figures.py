@@ -49,7 +49,7 @@ async def figures(
     # Minutes of a large district's cases: not where everybody else waits for an answer.
     found = await asyncio.to_thread(figures_by, gathered, asked, by)
     frame = gathered.frame
-    shown = _shown(found if tells_all(actor) else hidden(found), frame.names[by])
+    shown = _shown(found if tells_all(actor) else hidden(found, frame.above), frame.names[by])
     shown["residents"] = to_builtins(frame.residents.shares(frame.limits)) if frame.residents.invited else None
     return answer(shown)
 
