@@ -26,6 +26,7 @@ from tests.flow.cast import (
     staff,
     submitted,
     tampered,
+    terminated,
     under_appeal,
     without,
 )
@@ -435,7 +436,7 @@ def test_a_persons_appeal_upheld_late_rules_over_no_unit() -> None:
     story = under_appeal(Step.SOLVE)
     units = story.issue.assignments
     story.answer("team", unit=RIGHT)
-    assert story.issue.assignments == units and story.issue.appeal_upheld
+    assert story.issue.assignments == units and story.trail[-1].noted["of"] == "appeal"
 
 
 def test_a_units_appeal_upheld_puts_another_unit_in_its_place() -> None:
@@ -450,3 +451,23 @@ def test_a_units_appeal_upheld_puts_another_unit_in_its_place() -> None:
     assert right is not None and right.ruled and right.lead
     assert story.refuses("head_right", "send_back", good(story, "send_back") | {"unit": OTHER}).code == "not_ruled_yet"
     assert rejected(submitted()).issue.assignments == ()
+
+
+def test_an_appeal_upheld_once_reopens_once() -> None:
+    """Neither a unit's appeal, nor one that was carried out, is a ground to reopen what ends later."""
+    of_a_unit = at(Step.SOLVE, Lane.DIRECT)
+    of_a_unit.act("head_lead", "send_back")
+    of_a_unit.answer("intake", "deny")
+    of_a_unit.act("head_lead", "appeal")
+    of_a_unit.answer("team", unit=RIGHT)
+    of_a_unit.act("head_right", "terminate")
+    of_a_unit.answer("intake")
+    of_a_person = at(Step.CLOSED)
+    of_a_person.act("proposer", "appeal")
+    of_a_person.answer("team")
+    assert of_a_person.issue.step is Step.SOLVE and of_a_person.trail[-1].move == "reopen"
+    terminated(of_a_person)
+    for story in (of_a_unit, of_a_person):
+        assert story.issue.step is Step.CLOSED
+        again = story.refuses("inspector_2", "reopen", {"ground": "appeal", "reason": "申诉成立。"})
+        assert (again.code, again.field) == ("ground_holds", "ground")

@@ -283,12 +283,12 @@ def uphold(case: Case) -> None:
     """A person's: the end is undone at once (row 44). A unit's: another unit is ruled to act, while there is work."""
     issue, ask = case.issue, case.ask
     assert ask is not None
-    issue.appeal_upheld = True
     if ask.unit:
         if issue.step is Step.SOLVE and case.answer is not None and case.answer.unit is not None:
             issue.rulings += 1
             reassign(case, ask.unit, case.answer.unit, ruled=True)
     elif issue.step in ENDED:
+        issue.appeal_upheld = True
         case.then.append(Next("reopen", {"reason": "申诉成立", "ground": "appeal"}, case.actor))
 
 
@@ -339,7 +339,7 @@ def reopen(case: Case) -> None:
     case.keeps |= {Clock.REDO, Clock.SELECT, Clock.INTAKE} - {clock}
     if issue.own_word is None:
         clocks.revive(case, Clock.OVERALL)
-    issue.closing, issue.refusal = None, ""
+    issue.closing, issue.refusal, issue.appeal_upheld = None, "", False
     if case.to is Step.SELECT:
         issue.round += 1
 

@@ -226,6 +226,7 @@ class Issue(Struct, omit_defaults=True, gc=False):
     refusal: str = ""
     settled_by: str = ""
     appeal_upheld: bool = False
+    """The proposer's appeal against this end was upheld: it is about to be undone."""
     excluded: str = ""
     lead: str = ""
     """The lead issue this one was merged into."""
