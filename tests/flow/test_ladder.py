@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from liuti.flow.kernel import CLOCK
 from liuti.flow.words import Clock, Step
-from tests.flow.cast import LEAD, Story, at
+from tests.flow.cast import LEAD, Story, at, passed, rated_badly
 
 
 def ordered(times: int) -> Story:
@@ -60,3 +60,14 @@ def test_an_answer_that_proves_untrue_drafts_another_order() -> None:
     assert ("order.drafted", "role:inspector") in {(letter.event, letter.to) for letter in decision.letters}
     story.act("inspector_2", "order", {"draft": 2, "text": "请如实说明。"})
     assert story.timer(Clock.ORDER, "2").running
+
+
+def test_the_second_redo_proposes_an_interview() -> None:
+    story = at(Step.EVALUATE)
+    rated_badly(story)
+    assert (story.issue.redos, story.issue.interviews) == (1, 0)
+    rated_badly(passed(story))
+    assert (story.issue.redos, story.issue.interviews) == (2, 1)
+    assert story.trail[-1].noted["interview"] == "proposed"
+    told = {(letter.event, letter.to) for letter in story.trail[-1].letters}
+    assert {("interview", "role:inspector"), ("interview", "role:principal")} <= told

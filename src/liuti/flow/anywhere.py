@@ -21,6 +21,7 @@ from liuti.flow.parts import (
     Reason,
     Text,
     outside_handling_units,
+    propose_interview,
     units_exist,
 )  # fmt: skip
 from liuti.flow.people import Contact, FileRef, add_files, add_voice, consent_on_behalf, notice_shown
@@ -168,8 +169,7 @@ def urge(case: Case) -> None:
     if rung == 2:
         case.noted["order"] = _draft(case, next(iter(responsible(case, late)), "role:inspector"), late.clock)
     elif rung == 3:
-        issue.interviews += 1
-        case.tell("interview", "role:inspector", "role:principal")
+        propose_interview(case)
 
 
 def _draft(case: Case, to: str, clock: str) -> int:
@@ -410,9 +410,7 @@ def overdue(case: Case) -> None:
         clocks.begin(case, Clock.DESIGNATE)
         case.tell("designate.due", "role:principal", "role:inspector")
     if red.clock is Clock.ORDER and _unanswered(case, red) == UNANSWERED:
-        case.issue.interviews += 1
-        case.noted["interview"] = "proposed"
-        case.tell("interview", "role:inspector", "role:principal")
+        propose_interview(case)
     case.tell("overdue", *responsible(case, red))
 
 

@@ -23,6 +23,7 @@ from liuti.flow.parts import (
     not_former_unit,
     outside_handling_units,
     own_request,
+    propose_interview,
     reassign,
     ruled_unit_can_take_it,
     took_no_part,
@@ -184,9 +185,12 @@ def only_after_the_redos(case: Case) -> bool:
 
 
 def redo(case: Case) -> None:
+    """With the last one there is, an interview is proposed (docs/rules.md §5.4, L3)."""
     case.issue.redos += 1
     if not case.issue.wants_contact:
         case.keeps.add(Clock.BAD_REVIEW)
+    if case.issue.redos == case.world.policy.limits.redos:
+        propose_interview(case)
 
 
 def escalate(case: Case) -> None:

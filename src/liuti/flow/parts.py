@@ -197,6 +197,13 @@ def closing_of(case: Case, day: date) -> datetime:
     return case.world.calendar.closing(day)
 
 
+def propose_interview(case: Case) -> None:
+    """约谈: an inspector is to propose one, the leader to hold it; a record beside the issue (docs/rules.md §5.4, L3)."""
+    case.issue.interviews += 1
+    case.noted["interview"] = "proposed"
+    case.tell("interview", "role:inspector", "role:principal")
+
+
 # -- leaders and second members --------------------------------------------------------------------------------------
 
 

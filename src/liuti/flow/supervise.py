@@ -22,6 +22,7 @@ from liuti.flow.parts import (
     not_its_leader,
     outside_handling_units,
     passes_by_clock,
+    propose_interview,
 )  # fmt: skip
 from liuti.flow.words import Clock, Role, Step
 
@@ -58,9 +59,7 @@ def fail_check(case: Case) -> None:
         if review is not None and last is not None and last.stopped == review.started:
             clocks.revive(case, clock)
     if issue.check_fails == case.world.policy.limits.fails_to_interview:
-        issue.interviews += 1
-        case.noted["interview"] = "proposed"
-        case.tell("interview", "role:inspector", "role:principal")
+        propose_interview(case)
 
 
 class Check(Form):
