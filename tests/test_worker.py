@@ -71,22 +71,22 @@ async def test_after_a_month_without_a_worker_nobody_is_warned_and_the_ladder_is
     worker = worker_of(town)
     town.clock.now += LONG_RED  # Wednesday, 1 April, ten in the morning
     await swept(worker, town)
-    assert (await acts_of_time(town)) == {(issue, "overdue"): 2, (issue, "urge"): 2}, "SOLVE and OVERALL, one rung each"
+    assert (await acts_of_time(town)) == {(issue, "overdue"): 2, (issue, "urge"): 1}, "SOLVE and OVERALL, one ladder"
 
     async def rungs() -> list[int]:
         state = await town.state(issue)
         return [timer.rung for clock in (Clock.SOLVE, Clock.OVERALL) if (timer := state.timer(clock)) is not None]
 
-    assert await rungs() == [1, 1]
+    assert await rungs() == [1, 0]
     town.clock.now = at("2026-04-03 17:00")
     assert await swept(worker, town) == 0, "two working days to answer, counted from the urge and not from the due time"
     town.clock.now = at("2026-04-03 17:30")
-    assert await swept(worker, town) == 2
-    assert await rungs() == [2, 2]
-    assert [o.signed for o in (await town.state(issue)).orders] == [None, None], "drafted, for an inspector to sign"
+    assert await swept(worker, town) == 1
+    assert await rungs() == [2, 0]
+    assert [o.signed for o in (await town.state(issue)).orders] == [None], "drafted, for an inspector to sign"
     town.clock.now += LONG_RED
-    assert await swept(worker, town) == 2
-    assert await rungs() == [3, 3]
+    assert await swept(worker, town) == 1
+    assert await rungs() == [3, 0]
     town.clock.now += 10 * LONG_RED
     assert await swept(worker, town) == 0, "above the third rung stand people"
 

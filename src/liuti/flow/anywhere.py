@@ -154,20 +154,22 @@ def URGED(case: Case) -> Iterable[str]:  # noqa: N802 - stands in a row beside U
 
 
 def urge(case: Case) -> None:
-    """The ladder's rungs 1-3: an urge, then an order drafted for an inspector, then an interview proposed."""
-    issue = case.issue
+    """The ladder's rungs 1-3: an urge, then an order drafted for an inspector, then an interview proposed. A person's
+    urge may bring the next rung forward."""
     if case.role == Relation.VOICE:
-        issue.last_urge = case.now
-    late = timer_of(case)
-    if case.role != Role.CLOCK or late is None:
+        case.issue.last_urge = case.now
+    timer = timer_of(case)
+    if case.role != Role.CLOCK or timer is None:
+        clocks.press(case)
         return
-    rung = clocks.climb(case, late)
+    late = responsible(case, timer)
+    rung = clocks.climb(case, timer, late)
     case.noted["rung"] = rung
     # A clock in hours leaves nobody a day to look at a list: intake on duty hears of it at once as well.
-    on_duty = ("role:intake",) if rung == 1 and late.length.endswith("h") else ()
-    case.tell("urge", *dict.fromkeys((*responsible(case, late), *on_duty)))
+    on_duty = ("role:intake",) if rung == 1 and timer.length.endswith("h") else ()
+    case.tell("urge", *dict.fromkeys((*late, *on_duty)))
     if rung == 2:
-        case.noted["order"] = _draft(case, next(iter(responsible(case, late)), "role:inspector"), late.clock)
+        case.noted["order"] = _draft(case, next(iter(late), "role:inspector"), timer.clock)
     elif rung == 3:
         propose_interview(case)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from liuti.flow.calendar import Calendar, Due, Span, Unit
-from liuti.flow.issue import Issue, Timer
+from liuti.flow.issue import Issue, Timer, Urged
+from liuti.flow.standing import addressed
 from liuti.flow.words import CLOCK_STEP, ENDS, HASTE, PAUSING, Clock, Kind, Lane, Step, Urgency
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ STRIKES = {Clock.SUPPLEMENT: "lapse", Clock.EVALUATE: "close", Clock.HOLD: "resu
 _PER_UNIT = frozenset({Clock.SIGN, Clock.CONTACT})
 # Their end may be a date somebody chose.
 _DATED = frozenset({Clock.HOLD, Clock.SELECT, Clock.SOLVE})
-# These run for the whole issue, whatever the step.
-_FREE = frozenset({Clock.OVERALL, Clock.ORDER, Clock.APPEAL})
 
 
 def begin(case: Case, clock: Clock, unit: str = "") -> None:
@@ -122,7 +121,7 @@ def leave(case: Case, came_from: Step, to: Step) -> None:
     elif came_from in ENDS:
         late = (t for t in case.issue.timers if t.red and t.running and t.next is None)
         for timer in late:
-            swap(case, timer, replace(timer, next=_next_moment(timer, world, now)))
+            swap(case, timer, replace(timer, next=_next_moment(case, timer, now)))
 
 
 def _paused(timer: Timer, now: datetime) -> Timer:
@@ -175,7 +174,7 @@ def revive(case: Case, clock: Clock) -> None:
         warn = _warning(case.world, again.started + paused, again.due, again.length)
         again = replace(again, next=max(case.now, warn))
     elif again.next is None:
-        again = replace(again, next=_next_moment(again, case.world, case.now))
+        again = replace(again, next=_next_moment(case, again, case.now))
     _change(case.issue, lambda t: again if t is last else t)
     _together(case)
 
@@ -285,26 +284,41 @@ def mark_warned(case: Case, timer: Timer) -> None:
 
 def mark_struck(case: Case, timer: Timer) -> Timer:
     """Red from now on; the first time it struck stays on record for good."""
-    red = replace(timer, warned=True, red=True, struck=timer.struck or case.now, rung=0)
+    red = replace(timer, warned=True, red=True, struck=timer.struck or case.now, rung=0, urged=None)
     # At an end an appeal may be late, but there is nobody left to urge: row 45 is for open issues.
-    red = replace(red, next=None if case.issue.step in ENDS else _next_moment(red, case.world, case.now))
+    red = replace(red, next=None if case.issue.step in ENDS else _next_moment(case, red, case.now))
     swap(case, timer, red)
     return red
 
 
-def climb(case: Case, timer: Timer) -> int:
-    """One rung up the ladder: 1 the urge, 2 the order drafted, 3 the interview proposed."""
-    up = replace(timer, rung=timer.rung + 1)
-    up = replace(up, next=_next_moment(up, case.world, case.now))
+def climb(case: Case, timer: Timer, late: Iterable[str]) -> int:
+    """One rung up the ladder: 1 the urge to whoever is late, 2 the order drafted, 3 the interview proposed."""
+    up = replace(timer, rung=timer.rung + 1, urged=None if timer.rung else Urged(case.now, tuple(late)))
+    up = replace(up, next=_next_moment(case, up, case.now))
     swap(case, timer, up)
     return up.rung
+
+
+def answer(case: Case) -> None:
+    """Whoever was urged and now acts on the issue has answered."""
+    for timer in case.issue.timers:
+        if timer.urged is not None and any(addressed(to, case.actor, case.issue) for to in timer.urged.to):
+            swap(case, timer, replace(timer, urged=None))
+
+
+def press(case: Case) -> None:
+    """A second urge: where the first has stayed unanswered longer than an answer may take, the next rung is due now."""
+    calendar, reply = case.world.calendar, case.world.policy.ladder.urge_reply
+    for timer in case.issue.timers:
+        if timer.running and timer.urged is not None and calendar.due(timer.urged.at, reply).at <= case.now:
+            swap(case, timer, replace(timer, next=case.now))
 
 
 def swap(case: Case, old: Timer, new: Timer) -> None:
     case.issue.timers = tuple([new if t is old else t for t in case.issue.timers])
 
 
-def _next_moment(timer: Timer, world: World, since: datetime) -> datetime | None:
+def _next_moment(case: Case, timer: Timer, since: datetime) -> datetime | None:
     """When the next rung is due: in working days, or in hours by the same length again (docs/rules.md §5, ladder).
 
     Counted from `since`, when the last rung was climbed: after an outage everybody still has the time to answer, and
@@ -312,14 +326,19 @@ def _next_moment(timer: Timer, world: World, since: datetime) -> datetime | None
     """
     if not timer.red:
         return timer.due
-    if timer.rung >= 3:
+    if timer.rung >= 3 or _one_with_solve(case.issue, timer):
         return None
-    ladder, calendar = world.policy.ladder, world.calendar
+    ladder, calendar = case.world.policy.ladder, case.world.calendar
     if timer.length.endswith("h"):
         return calendar.due(since, Span.parse(timer.length)).at if timer.rung else timer.due
     if timer.rung == 0:
         return calendar.next_working_day_start(timer.due)
     return calendar.due(since, ladder.order_after if timer.rung == 1 else ladder.interview_after).at
+
+
+def _one_with_solve(issue: Issue, timer: Timer) -> bool:
+    """A direct issue is due on one date: SOLVE climbs for both, or the unit were urged and ordered twice a day."""
+    return timer.clock is Clock.OVERALL and issue.lane is Lane.DIRECT and issue.timer(Clock.SOLVE) is not None
 
 
 def is_provisional(issue: Issue) -> bool:

@@ -13,6 +13,13 @@ from liuti.flow.words import Channel, Clock, Closing, Kind, Lane, Step, Urgency
 # What an issue is made of is frozen and cannot hold itself: the collector need not look at it (gc=False).
 
 
+class Urged(Struct, frozen=True, gc=False):
+    """When a clock urged whoever was late, and whom (unit:ID, person:ID, role:NAME)."""
+
+    at: datetime
+    to: tuple[str, ...]
+
+
 class Timer(Struct, frozen=True, omit_defaults=True, gc=False):
     """One clock on one issue. Elapsed time is always (stopped or now) - started - pauses; nothing else is kept."""
 
@@ -33,6 +40,8 @@ class Timer(Struct, frozen=True, omit_defaults=True, gc=False):
     pauses: tuple[tuple[datetime, datetime], ...] = ()
     stopped: datetime | None = None
     rung: int = 0
+    urged: Urged | None = None
+    """Its urge, until one of those who were urged acts on the issue."""
     extended: int = 0
     """Calendar days granted beyond the first due time."""
 

@@ -302,8 +302,10 @@ class Flow:
         issue = case.issue
         issue.version = before.version + 1
         actor = case.actor
-        if actor.roles and not actor.roles.isdisjoint(OFFICIALS) and actor.id not in issue.took_part:
-            issue.took_part = (*issue.took_part, actor.id)
+        if actor.roles and not actor.roles.isdisjoint(OFFICIALS):
+            clocks.answer(case)
+            if actor.id not in issue.took_part:
+                issue.took_part = (*issue.took_part, actor.id)
         return Decision(
             issue, before.step if before.version else None, case.move.name, actor, case.role, case.now, case.form,
             case.noted, case.letters, case.then, case.rows, awaits, case.other,
