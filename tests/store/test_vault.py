@@ -350,6 +350,11 @@ def test_phones_in_a_line_are_masked_and_ids_are_not() -> None:
     assert hide_phones(line) == f"电话138****1234，或139****5678、056****4567；编号 {VOICE} a13812341234"
 
 
+def test_an_id_whose_last_group_is_all_digits_is_no_landline() -> None:
+    uuid = "01a2046a-48ac-7f8d-a5bd-089123450533"
+    assert hide_phones(f"letter {uuid} → 电话-0564-1234567") == f"letter {uuid} → 电话-056****4567"
+
+
 # Bearer secrets
 
 

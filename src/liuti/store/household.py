@@ -30,9 +30,10 @@ _SPELLINGS = (
     (re.compile(r"(\d)[房户](?:间|号)?"), r"\1室"),
     (re.compile(r"(?<=\d室).*"), ""),
 )
-# Letters at either side mean an id, not a phone; Chinese characters at either side do not.
+# Letters at either side, or the four of a UUID before the dash, mean an id, not a phone; Chinese characters do not.
 _PHONE_IN_LINE = re.compile(
-    r"(?<![0-9A-Za-z])(?:\+?86[ -]?)?(?:1[3-9]\d(?:[ -]?\d{4}){2}|(?<!\d-)0[1-9]\d{1,2}[ -]?\d{7,8})(?![0-9A-Za-z])"
+    r"(?<![0-9A-Za-z])(?:\+?86[ -]?)?"
+    r"(?:1[3-9]\d(?:[ -]?\d{4}){2}|(?<!\d-)(?<![0-9A-Fa-f]{4}-)0[1-9]\d{1,2}[ -]?\d{7,8})(?![0-9A-Za-z])"
 )
 _FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)} | {0xFF0B: "+", 0xFF0D: "-"}
 _ZEROS = re.compile(r"(?<![\da-z])0+(?=\d)")
