@@ -195,6 +195,8 @@ class Story:
             units=UNITS,
             people=PEOPLE,
             lead=self.lead,
+            returning=self.voices,
+            staying=self.lead.proposer if self.lead is not None else "",
             rater=rater if rater in self.invited else "",
             rated=(rater, issue.verdict.round) in self.rated,
             passed=self._passed(),

@@ -338,6 +338,7 @@ ROWS = (
     Row("unmerge", here(Step.MERGED), "panel", Step.PROPOSE, (
         Bad("soon_enough_to_undo", ready=waiting(days=7, minutes=1)),
         Bad("lead_stands_by_itself", ready=lead_having(step=Step.MERGED)),
+        Bad("both_keep_somebody", facts={"staying": ""}), Bad("both_keep_somebody", facts={"returning": ()}),
     )),
     Row("unmerge", lambda: merged(at(Step.SELECT)), "intake", Step.SELECT, (Bad("not_yours", who="proposer"),)),
     Row("accept_topic", here(Step.PROPOSE), "intake", Step.SELECT, (

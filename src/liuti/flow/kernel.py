@@ -176,6 +176,10 @@ class Facts(Struct):
     units: Mapping[str, Unit] = {}
     people: Mapping[str, Actor] = {}
     lead: Issue | None = None
+    returning: tuple[str, ...] = ()
+    """Whom the undoing of a merge takes back from the lead, the earliest first; whoever has left it stays away."""
+    staying: str = ""
+    """The earliest of those who are left behind the lead."""
     voiced: bool = False
     today: int = 0
     """What this person brought in today, known by their phone."""

@@ -70,13 +70,19 @@ def merge(case: Case) -> None:
 
 
 def unmerge(case: Case) -> None:
-    """Back to the step it left, with the people it came with."""
-    issue, lead = case.issue, case.facts.lead
+    """Back to the step it left, with the people it came with but those who have left since; whoever stood first among
+    them there or here is followed by the next."""
+    issue, lead, returning = case.issue, case.facts.lead, case.facts.returning
     assert lead is not None
     case.to = issue.ended_from
     mine = {issue.id, *issue.took_in}
     after = copy(lead)
-    after.voices -= issue.voices
+    after.voices -= len(returning)
+    if after.proposer in returning:
+        after.proposer = case.facts.staying
+    issue.voices = len(returning)
+    if issue.proposer not in returning:
+        issue.proposer = returning[0]
     after.took_in = tuple(i for i in lead.took_in if i not in mine)
     issue.lead, issue.merged_at = "", None
     case.rows.append(Row("return_voices", {"from": lead.id, "to": issue.id, "origins": sorted(mine)}))
@@ -107,6 +113,13 @@ def lead_stands_by_itself(case: Case) -> bool:
     return lead is not None and lead.id == case.issue.lead and lead.step is not Step.MERGED
 
 
+@rule
+def both_keep_somebody(case: Case) -> bool:
+    """撤并后两题都须有人:其中一题的当事人已全部撤回。
+    After it somebody has to be behind each of the two: all of one side have withdrawn."""
+    return bool(case.facts.returning and case.facts.staying)
+
+
 MOVES = (
     Move(
         9, "merge", "并单", "merge", (Step.PROPOSE, Step.SELECT), (Role.INTAKE, Role.PANEL), (Step.MERGED,), Merge,
@@ -115,6 +128,6 @@ MOVES = (
     ),
     Move(
         10, "unmerge", "撤并", "undo the merge", (Step.MERGED,), (Role.INTAKE, Role.PANEL), (Step.PROPOSE, Step.SELECT), Reason,
-        guards=(soon_enough_to_undo, lead_stands_by_itself), needs=(Need.LEAD,), does=unmerge, tells=(VOICES,),
+        guards=(soon_enough_to_undo, lead_stands_by_itself, both_keep_somebody), needs=(Need.LEAD,), does=unmerge, tells=(VOICES,),
     ),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, bindparam, func, select
 
 from liuti.flow.issue import Issue
 from liuti.flow.kernel import Actor, Facts, Form, Need, Passed, Unit
@@ -52,6 +52,14 @@ _NEXT_VOICE = (
     .order_by(voices.c.at, voices.c.id)
     .limit(1)
 )
+_BEHIND = (
+    select(voices.c.id)
+    .where(voices.c.issue_id == bindparam("issue"), voices.c.left_at.is_(None))
+    .order_by(voices.c.at, voices.c.id)
+)
+_MINE: BindParameter[Any] = bindparam("mine", expanding=True)
+_RETURNING = _BEHIND.where(voices.c.origin_id.in_(_MINE))
+_STAYING = _BEHIND.where(voices.c.origin_id.not_in(_MINE)).limit(1)
 _VOICED = (
     select(voices.c.id)
     .where(voices.c.issue_id == bindparam("issue"), voices.c.person == bindparam("person"), voices.c.left_at.is_(None))
@@ -137,6 +145,15 @@ def _lead(wanted: Wanted, facts: Facts) -> None:
     lead = getattr(wanted.form, "lead", "") or wanted.issue.lead
     if lead and lead != wanted.issue.id:
         facts.lead = wanted.lock(lead)
+    if wanted.issue.lead:
+        _apart(wanted, facts)
+
+
+def _apart(wanted: Wanted, facts: Facts) -> None:
+    """Who would go and who is left, were the merge undone."""
+    given = {"issue": wanted.issue.lead, "mine": [wanted.issue.id, *wanted.issue.took_in]}
+    facts.returning = tuple(wanted.conn.execute(_RETURNING, given).scalars())
+    facts.staying = wanted.conn.execute(_STAYING, given).scalar() or ""
 
 
 def _voiced(wanted: Wanted, facts: Facts) -> None:
