@@ -18,6 +18,9 @@ from liuti.store.engine import Engine
 
 LOG = structlog.get_logger()
 NIGHT = time(3)
+MISSED = timedelta(days=3)
+"""For so long a month is looked at again when it is over: a night on which nobody worked, or that a fault ended early,
+is made up for."""
 
 
 class Watching:
@@ -38,10 +41,14 @@ class Watching:
         return 0
 
     async def look(self, now: datetime) -> int:
-        """How many alerts are new."""
+        """How many alerts are new; what is known of a month is not told again."""
+        here = now.astimezone(self._world().calendar.zone)
+        months = dict.fromkeys(f"{here - ago:%Y-%m}" for ago in (MISSED, timedelta(days=1)))
+        return sum([await self._look_at(month, now) for month in months])
+
+    async def _look_at(self, month: str, now: datetime) -> int:
         world = self._world()
-        day = now.astimezone(world.calendar.zone) - timedelta(days=1)
-        period = period_of(f"{day:%Y-%m}", now, world.calendar.zone)
+        period = period_of(month, now, world.calendar.zone)
         gathered = await gather(self._engine, period, world)
         made = await asyncio.to_thread(figures_by, gathered, period, "unit")
         found = alarms(made, gathered.cases, gathered.frame.limits)
