@@ -347,6 +347,7 @@ ROWS = (
         Bad("grid_is_set", {"grid": ""}, story=lambda: submitted(grid="")),
     )),
     Row("accept_direct", here(Step.PROPOSE), "intake", Step.SOLVE, (
+        Bad("category_is_known", {"category": "weather"}),
         Bad("names_a_unit", {"unit": ""}), NO_SUCH_UNIT, Bad("not_the_accused", {"unit": OTHER}, story=tip_off),
     )),
     Row("divert", here(Step.SELECT), "panel", Step.SOLVE, (NO_SUCH_UNIT, Bad("not_the_accused", ready=having(against=LEAD)))),
@@ -515,7 +516,7 @@ ROWS = (
     Row("reclassify", here(Step.SELECT), "intake", Step.SELECT, (
         Bad("names_the_unit_to_go_to", {"urgency": "urgent"}), Bad("units_exist", {"urgency": "urgent", "unit": "u-none"}),
         Bad("stays_a_single_matter", {"kind": "tip_off", "unit": LEAD}),
-        Bad("corrected_category_is_known", {"category": "weather"}),
+        Bad("category_is_known", {"category": "weather"}),
     )),
     Row("declare_conflict", here(Step.SOLVE), "inspector", Step.SOLVE, (
         Bad("not_declared_yet", ready=first("inspector", "declare_conflict")), Bad("not_yours", who="stranger"),

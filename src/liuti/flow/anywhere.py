@@ -20,6 +20,7 @@ from liuti.flow.parts import (
     UNITS,
     Reason,
     Text,
+    category_is_known,
     outside_handling_units,
     propose_interview,
     units_exist,
@@ -322,14 +323,6 @@ def stays_a_single_matter(case: Case) -> bool | Fault:
     return case.form.kind is not Kind.TIP_OFF or case.issue.voices <= 1 or Fault(field="kind")
 
 
-@rule
-def corrected_category_is_known(case: Case) -> bool | Fault:
-    """没有这个类别:{category}。
-    There is no such category: {category}."""
-    category = case.form.category
-    return not category or category in case.world.policy.categories or Fault(category=category, field="category")
-
-
 def reclassify(case: Case) -> None:
     issue, form = case.issue, case.form
     before, case.noted["was"] = (
@@ -501,7 +494,7 @@ MOVES = (
     ),
     Move(
         47, "reclassify", "更正", "correct", OPEN, (Role.INTAKE,), (), Correction,
-        guards=(names_the_unit_to_go_to, units_exist, stays_a_single_matter, corrected_category_is_known), needs=(Need.UNITS,),
+        guards=(names_the_unit_to_go_to, units_exist, stays_a_single_matter, category_is_known), needs=(Need.UNITS,),
         does=reclassify, tells=(PROPOSER, UNITS),
     ),
     Move(

@@ -84,6 +84,14 @@ class Reason(Form):
     reason: Text
 
 
+@rule
+def category_is_known(case: Case) -> bool | Fault:
+    """没有这个类别:{category}。
+    There is no such category: {category}."""
+    category = case.form.category
+    return not category or category in case.world.policy.categories or Fault(category=category, field="category")
+
+
 # -- units ---------------------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,18 @@ from typing import Any, ClassVar
 from pydantic import AwareDatetime, Field
 
 from liuti.flow.kernel import Case, Fault, Form, Move, Need, Signer, rule
-from liuti.flow.parts import DISPATCHED, INTAKE, PROPOSER, VOICES, Id, Text, direct, not_the_accused, units_exist
+from liuti.flow.parts import (
+    DISPATCHED,
+    INTAKE,
+    PROPOSER,
+    VOICES,
+    Id,
+    Text,
+    category_is_known,
+    direct,
+    not_the_accused,
+    units_exist,
+)  # fmt: skip
 from liuti.flow.people import Contact, FileRef, add_files, add_voice, consent_on_behalf, notice_shown
 from liuti.flow.words import Channel, Clock, Kind, Lane, Relation, Role, Step, Urgency
 
@@ -252,14 +263,6 @@ class Acceptance(Form):
 
 
 @rule
-def category_is_known(case: Case) -> bool | Fault:
-    """没有这个类别:{category}。
-    There is no such category: {category}."""
-    category = case.form.category
-    return category in case.world.policy.categories or Fault(category=category, field="category")
-
-
-@rule
 def grid_is_set(case: Case) -> bool | Fault:
     """请写明所在网格;涉及全区的除外。
     Name the grid, unless it is about the whole district."""
@@ -341,7 +344,7 @@ MOVES = (
     ),
     Move(
         12, "accept_direct", "直办受理", "accept directly", (Step.PROPOSE,), (Role.INTAKE,), (Step.SOLVE,), DirectAcceptance,
-        guards=(names_a_unit, units_exist, not_the_accused), needs=(Need.UNITS,), does=straight_to_the_unit,
+        guards=(names_a_unit, units_exist, not_the_accused, category_is_known), needs=(Need.UNITS,), does=straight_to_the_unit,
         tells=(VOICES, DISPATCHED), starts=(Clock.SIGN, Clock.CONTACT, Clock.SOLVE),
     ),
 )  # fmt: skip
