@@ -27,7 +27,7 @@ from liuti.doors.app import make_app
 from liuti.flow.kernel import Refused
 from liuti.flow.words import Kind, Lane, Role, Step
 from liuti.policy import default
-from liuti.store import campaigns, claims, findings, ledger, passes, people, projects, teams
+from liuti.store import campaigns, claims, findings, ledger, panel, passes, people, projects, rounds, teams
 from liuti.store.engine import Blocking
 from liuti.store.links import links_of
 from liuti.store.people import actor_of
@@ -87,6 +87,25 @@ def test_letters_of_the_past_do_not_wait_for_the_worker(prepared: Prepared) -> N
     waiting = select(func.count()).where(letters.c.next_at.is_not(None))
     assert looked_up(prepared, lambda conn: conn.execute(waiting).scalar_one()) == 0
     assert looked_up(prepared, lambda conn: conn.execute(select(func.count()).select_from(letters)).scalar_one()) > 1000
+
+
+def test_every_claim_on_the_board_was_scored_and_the_open_round_is_being_voted_on(prepared: Prepared) -> None:
+    def read(conn: Connection) -> None:
+        *closed, last = sorted(rounds.listed(conn), key=lambda one: one.number)
+        assert len(closed) >= 3 and all(one.closed_at is not None for one in closed)
+        assert last.closed_at is None
+        for one in (*closed, last):
+            assert all(shown == found for _, shown, found in rounds.replayed(conn, one.id))
+        board = list(conn.execute(select(issues.c.id).where(issues.c.step == Step.CLAIM.value)).scalars())
+        scored = panel.scores_of(conn, board)
+        assert set(scored) == set(board)
+        ranked = [line for line in rounds.lines(conn, last.id)[0] if line.place.rank is not None]
+        assert sum(one.issue.step is Step.CLAIM for one in ranked) >= 3
+        assert any(
+            vote.scored == last.id for one in ranked for vote in one.issue.votes if one.issue.step is Step.SELECT
+        )
+
+    looked_up(prepared, read)
 
 
 def test_the_district_has_the_size_of_the_mission(prepared: Prepared) -> None:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from liuti.demo import accounts as doors
+from liuti.demo import rounds as held
 from liuti.demo.accounts import Account
 from liuti.demo.district import draw, settle
 from liuti.demo.play import Stage, draw_pictures
@@ -27,15 +28,13 @@ from liuti.flow.table import FLOW
 from liuti.flow.words import STATE_NAMES, Step
 from liuti.matters import Matters
 from liuti.settings import Settings, new_key
-from liuti.store import migrate, passes, people, read, rounds
+from liuti.store import migrate, passes, read
 from liuti.store.act import Desk
 from liuti.store.engine import Engine, open_engine
-from liuti.store.subjects import gather, seen
 from liuti.store.vault import KeyRing
 from liuti.store.world import load_world
 
 __all__ = ["Account", "Made", "Prepared", "accounts_table", "make_district", "prepare", "states_line"]
-SLOTS = 5
 KEYS, DATABASE, MAKING, FILES = "keys.env", "liuti.db", "making.db", "files"
 
 
@@ -80,7 +79,7 @@ async def make_district(
     desk = Desk(engine, FLOW, lambda: world, ring, lambda: now)
     stage = Stage(desk, district, await asyncio.to_thread(draw_pictures, files_dir))
     played = scenes(district, world.calendar, world.policy.notice.version, now)
-    done = 0
+    matters, done = Matters(), 0
 
     def count(more: int) -> None:
         nonlocal done
@@ -88,7 +87,12 @@ async def make_district(
         if shown is not None:
             shown(done, len(played))
 
-    await stage.play(played, now, count)
+    for at in held.opened_at(played, world.calendar, now):
+        earlier = [scene for scene in played[done:] if scene.at < at]
+        await stage.play(earlier, at, count)
+        await held.open_next(engine, world, matters, at)
+    await stage.play(played[done:], now, count)
+    await matters.arrive(engine, now)
     found = await engine.write(lambda conn: doors.open_accounts(conn, district, now))
     return Made(found, await engine.read(read.counts), stage.moves, stage.strikes)
 
@@ -150,22 +154,12 @@ async def _make(folder: Path, chosen: Settings, now: datetime, base: str, consol
                 bar.update(task, completed=done, total=total)
 
             made = await make_district(engine, chosen.ring(), world, chosen.files_dir, now, shown)
-        await _hold_a_round(engine, world, now)
         await engine.write(partial(settle_registries, world=world, now=now))
     finally:
         await engine.close()
     await asyncio.to_thread(doors.write, folder, made.accounts, base, world.policy.notice.version)
     await asyncio.to_thread(_move_in, draft, folder / DATABASE)
     return made
-
-
-async def _hold_a_round(engine: Engine, world: World, now: datetime) -> None:
-    """Topics for all issues, and a round open for the panel to vote on."""
-    await Matters().arrive(engine, now)
-    waiting = await engine.read(partial(gather, policy=world.policy, as_of=now))
-    prepared = await asyncio.to_thread(rounds.prepare, seen(waiting), world.policy, SLOTS, now)
-    analyst = await engine.read(partial(people.id_of, login="analyst1"))
-    await engine.write(partial(rounds.keep, prepared=prepared, by=analyst or "", now=now))
 
 
 def _move_in(draft: Path, place: Path) -> None:

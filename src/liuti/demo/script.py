@@ -162,7 +162,7 @@ def accept_direct(plot: Plot, issue: int = 0) -> list[Turn]:
 def votes(plot: Plot, yes: int = 4, no: int = 0) -> list[Turn]:
     members = [f"panel{number}" for number in range(1, 6)]
     plot.chance.shuffle(members)
-    waits = ["3wd", *["0.2oh"] * 4]
+    waits = ["5wd", *["0.2oh"] * 4]
     ballots = [True] * yes + [False] * no
     return [
         Turn(wait, who, "vote", {"yes": ballot, "reason": "" if ballot else "条件还不成熟。"})

@@ -101,11 +101,20 @@ def explained(plot: Plot) -> list[Turn]:
 
 
 def on_the_board(plot: Plot) -> list[Turn]:
-    return chosen(plot, livelihood=plot.chance.random() < 0.3)
+    return wanted_by_many(plot, chosen(plot, livelihood=plot.chance.random() < 0.3))
+
+
+def wanted_by_many(plot: Plot, turns: list[Turn]) -> list[Turn]:
+    """Neighbours of as many households say the same once it is accepted: the score sees how many it concerns."""
+    voices = [cosign(plot, f"{1 + n % 4}h", who=10 + n) for n in range(plot.chance.randint(7, 14))]
+    return [*turns[:2], *voices, *turns[2:]]
 
 
 def stepped_aside(plot: Plot) -> list[Turn]:
-    return [*chosen(plot), Turn("3oh", plot.leader, "declare_conflict", {"reason": "本人曾任该单位负责人。"})]
+    return [
+        *wanted_by_many(plot, chosen(plot)),
+        Turn("3oh", plot.leader, "declare_conflict", {"reason": "本人曾任该单位负责人。"}),
+    ]
 
 
 def designated(plot: Plot) -> list[Turn]:
