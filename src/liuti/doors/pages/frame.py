@@ -138,9 +138,10 @@ def _rendered(request: Request, reader: Reader, name: str, words: dict[str, Any]
     here = office(request)
     zone = here.desk.world().calendar.zone
     said = _Said(reader, zone, words.get("now") or here.now())
-    done = request.cookies.get(DONE, "")
+    done, items = request.cookies.get(DONE, ""), menu.items(reader)
     return _environment().get_template(name).render(
-        reader=reader, t=reader.t, en=reader.en, actor=reader.actor, path=request.url.path, menu=menu.items(reader),
+        reader=reader, t=reader.t, en=reader.en, actor=reader.actor, path=request.url.path, menu=items,
+        within=menu.current(items, request.url.path),
         when=said.when, day=said.day, left=said.left, ago=said.ago, pair=said.pair, back=_back_to(request),
         done=menu.DONE.get(done), **words,
     )  # fmt: skip

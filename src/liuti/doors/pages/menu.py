@@ -64,3 +64,9 @@ def items(reader: Reader) -> list[Item]:
         return [one for one in MENU if one.roles is not None and not roles.isdisjoint(one.roles)]
     extra = [one for one in MENU if one.roles is not None and not roles.isdisjoint(one.roles)]
     return extra or [one for one in MENU if one.roles is None]
+
+
+def current(found: list[Item], path: str) -> str:
+    """The address of the item this page belongs to: its own, else the nearest one above it; empty where there is none."""
+    above = [one.href for one in found if path == one.href or path.startswith(one.href + "/")]
+    return max(above, key=len, default="")

@@ -53,7 +53,9 @@ def router() -> APIRouter:
 async def _board(request: Request, name: str, **words: Any) -> Response:
     roles = (await reader_of(request)).actor.roles
     tabs = [(href, zh, en) for href, zh, en, who in TABS if not roles.isdisjoint(who)]
-    return await page(request, f"watching/{name}.html", tabs=tabs, moves=FLOW.moves, **words)
+    return await page(
+        request, f"watching/{name}.html", tabs=tabs, moves=FLOW.moves, at=f"/boards/{name.replace('_', '-')}", **words
+    )
 
 
 async def hub(request: Request) -> Response:
