@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from liuti.doors.pages.book import ACTS
+from liuti.flow.words import ROLE_NAMES, Role
 from liuti.policy import default_words
 from liuti.store import audit, people
 from liuti.store.tables import entries
@@ -15,7 +18,6 @@ from tests.doors.town import Town
 
 async def signed(town: Town, role: str) -> str:
     """An admin of that role, who may come in."""
-    from liuti.flow.words import Role
     from liuti.store import passes
 
     def settle(conn: object) -> str:
@@ -103,3 +105,22 @@ async def test_nobody_else_gets_in(town: Town, path: str) -> None:
 async def test_a_notice_that_is_none_is_refused_with_what_was_typed(town: Town) -> None:
     answer = await browser(town, "sysadmin").post("/admin/calendar", data={"words": "年份 = 2027"})
     assert answer.status_code == 422 and "年份 = 2027" in answer.text
+
+
+async def test_the_book_is_read_in_words_and_names(town: Town) -> None:
+    secadmin = browser(town, await signed(town, "secadmin"))
+    auditor = browser(town, await signed(town, "auditadmin"))
+    assert (await secadmin.post("/admin/people/head_roads/roles", data={"roles": ["", "officer"]})).status_code == 303
+    page = (await auditor.get("/admin/audit?subject=head_roads")).text
+    assert "调整角色" in page and "承办人" in page and "单位负责人" in page
+    english = (await auditor.get("/admin/audit?subject=head_roads&lang=en")).text
+    assert "changed roles" in english and ROLE_NAMES[Role.UNIT_HEAD][1] in english
+    for code in ("set_roles", "unit_head", "T0", "{&#39;"):
+        assert code not in page, code
+
+
+def test_every_act_of_the_book_has_words() -> None:
+    written = "".join(path.read_text("utf-8") for path in Path("src/liuti").rglob("*.py") if path.name != "book.py")
+    acts = set(re.findall(r'(?:note|changed)\(\s*conn, (?:by|By\([^()]*\)), "(\w+)"', written))
+    assert len(acts) > 15
+    assert acts <= set(ACTS), acts - set(ACTS)

@@ -11,8 +11,9 @@ from fastapi import APIRouter, Request, Response
 from liuti import policy as policies
 from liuti.doors.deps import office, same_site
 from liuti.doors.hashing import Hashing
+from liuti.doors.pages.book import Speaker
 from liuti.doors.pages.doorway import holding
-from liuti.doors.pages.frame import PageRoute, go, page
+from liuti.doors.pages.frame import PageRoute, directory, go, page, reader_of
 from liuti.doors.pages.sent import Sent, sent
 from liuti.flow.kernel import Actor, Refused
 from liuti.flow.words import ADMINS, Role
@@ -230,6 +231,12 @@ async def book(request: Request) -> Response:
     asked = request.query_params
     read = partial(audit.page, subject=asked.get("subject", "")[:80], cursor=asked.get("cursor", "")[:20], limit=SHOWN)
     found = await office(request).engine.read(read)
+    speaker = Speaker(await reader_of(request), await directory(office(request)))
     return await page(
-        request, "admin/audit.html", rows=found.rows, cursor=found.cursor, subject=asked.get("subject", "")
+        request,
+        "admin/audit.html",
+        rows=found.rows,
+        cursor=found.cursor,
+        subject=asked.get("subject", ""),
+        speaker=speaker,
     )
