@@ -90,6 +90,16 @@ async def test_who_holds_as_many_as_one_may_is_offered_no_more(town: Town) -> No
     assert "/claim" in (await browser(town, "leader2").get("/leader")).text
 
 
+async def test_direct_matters_of_a_supervised_unit_are_no_claims_and_take_no_place(town: Town) -> None:
+    direct = [await town.direct() for _ in range(town.office.desk.world().policy.limits.claims)]
+    leader = (await town.state(direct[0])).leader
+    assert leader
+    issue = await town.published()
+    page = (await browser(town, leader).get("/leader")).text
+    assert f'href="/leader/{issue}/claim"' in page and "已到上限" not in page
+    assert all(f'href="/issues/{one}"' in page and f'id="c-{one}"' not in page for one in direct)
+
+
 async def test_the_board_takes_four_statements_however_much_is_on_it(town: Town) -> None:
     for _ in range(2):
         await town.claimed()

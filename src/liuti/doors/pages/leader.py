@@ -18,7 +18,7 @@ from liuti.flow import sight
 from liuti.flow.issue import Ask, Issue
 from liuti.flow.kernel import NO_FACTS, Actor, Refused
 from liuti.flow.table import FLOW
-from liuti.flow.words import Clock, Role, Step
+from liuti.flow.words import Clock, Lane, Role, Step
 from liuti.rank.score import Score
 from liuti.rank.words import CRITERION_NAMES
 from liuti.store import boards, panel, read
@@ -59,12 +59,15 @@ async def leader(request: Request) -> Response:
         said = label("", field)
         return t(said.zh, said.en)
 
+    # Who supervises a unit answers for its direct matters: they are no claims, and no rule counts them as such.
+    claims = [one for one in found.mine if one.issue.lane is not Lane.DIRECT]
+    charge = [sight.listed(actor, one.issue, one.row, now) for one in found.mine if one.issue.lane is Lane.DIRECT]
     words: dict[str, Any] = {
         "waiting": [_line(request, actor, one, scores.get(one.issue.id), now) for one in found.waiting],
         "more": found.more, "criterion_names": CRITERION_NAMES,
-        "claims": [_claim(actor, one, now, zone) for one in found.mine],
+        "claims": [_claim(actor, one, now, zone) for one in claims], "charge": charge,
         "cap": world.policy.limits.claims, "asked": [await _asked(request, actor, one, now) for one in asked.rows],
-        "full": sum(1 for one in found.mine if one.issue.step in HELD) >= world.policy.limits.claims, "field_name": named,
+        "full": sum(1 for one in claims if one.issue.step in HELD) >= world.policy.limits.claims, "field_name": named,
         "leads": Role.LEADER in actor.roles, "principal": Role.PRINCIPAL in actor.roles,
     }  # fmt: skip
     return await page(request, "leader/all.html", **words)
