@@ -111,7 +111,7 @@ async def suspended(request: Request) -> Response:
     found = await here.engine.read(lambda conn: read.page(conn, actor, wish))
     now = here.now()
     lines = [sight.listed(actor, one.issue, one.row, now) for one in found.found]
-    return await _board(request, "suspended", lines=lines, cursor=found.cursor)
+    return await _board(request, "suspended", lines=lines, cursor=found.cursor, mine=wish.mine)
 
 
 async def by_leader(request: Request) -> Response:
