@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
+
+from msgspec import DecodeError, json
 
 from liuti.doors.pages.frame import Reader
 from liuti.doors.pages.labels import CHOICES, LABELS
@@ -37,18 +39,23 @@ FIELDS: dict[str, tuple[str, str]] = {
     "seed": ("种子", "seed"), "share": ("比例", "share"), "population": ("总数", "out of"), "drawn": ("抽中", "drawn"),
     "unit_id": ("单位", "unit"), "digest": ("摘要", "digest"), "words": ("原文", "text"), "issues": ("题", "issues"),
     "belongs": ("归入", "belongs"), "topic": ("议题", "topic"), "sessions_ended": ("同时退出的登录", "sessions ended"),
+    "name": ("名称", "name"), "kinds": ("类型", "kinds"), "former": ("原单位", "former units"),
     "expires_at": ("有效至", "good until"), "criteria": ("范围", "criteria"), "categories": ("类别", "categories"),
 }  # fmt: skip
 VALUES: dict[str, tuple[str, str]] = {
     "open": ("在办", "open"), "closed": ("办结", "closed"), "industry": ("产业", "industry"), "livelihood": ("民生", "livelihood"),
+    "token": ("接口令牌", "token"), "session": ("登录", "session"), "set-up": ("系统初始化", "set up with the system"),
     "district": ("区级", "district"), "town": ("镇街", "town"), "department": ("部门", "department"),
 }  # fmt: skip
 WORDS: tuple[Mapping[str, tuple[str, str]], ...] = (ROLE_NAMES, VALUES, CHOICES)
-UNSAID = frozenset({"id", "version", "issue", "sample", "at", "by"})
+UNSAID = frozenset({"id", "version", "issue", "sample", "at", "by", "digest", "pass"})
 """What tells a reader nothing beside the rest."""
+TITLED = frozenset({"add_campaign", "add_project", "add_team", "add_unit"})
+"""What made something with a name of its own."""
 LONG = 60
 _ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{20,}$")
 _MOMENT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d")
+_DAY = re.compile(r"^\d{4}-\d\d-\d\d$")
 
 
 class Told(NamedTuple):
@@ -67,14 +74,17 @@ class Speaker:
     def __init__(self, reader: Reader, names: Directory) -> None:
         self._t, self._names = reader.t, names
         self._when: Callable[[str], str] = str
+        self._day: Callable[[date], str] = str
 
-    def line(self, row: Mapping[str, Any], when: Callable[[str], str]) -> Told:
-        self._when = when
+    def line(self, row: Mapping[str, Any], when: Callable[[str], str], day: Callable[[date], str]) -> Told:
+        self._when, self._day = when, day
         before, after = row["before"] or {}, row["after"] or {}
-        named = [one for one in {**before, **after} if one not in UNSAID]
+        named = [
+            one for one in {**before, **after} if one not in UNSAID and not (one == "name" and row["act"] in TITLED)
+        ]
         facts = [(self._field(one), self._value(before.get(one)), self._value(after.get(one))) for one in named]
         told = [fact for fact in facts if fact[1] or fact[2]]
-        title = after.get("name") if row["act"].startswith("add_") else None
+        title = after.get("name") if row["act"] in TITLED else None
         subject = str(title or self._value(row["subject"]))
         return Told(row["at"], self._value(row["by"]), self._said(ACTS, row["act"]), subject, told)
 
@@ -90,7 +100,8 @@ class Speaker:
         if isinstance(value, bool):
             return self._t("是", "yes") if value else self._t("否", "no")
         if isinstance(value, Mapping):
-            return self._listed(f"{self._value(key)} {self._value(one)}".strip() for key, one in value.items())
+            told = {self._field(key): self._value(one) for key, one in value.items()}
+            return self._listed(f"{key} {one}" for key, one in told.items() if one)
         if isinstance(value, (list, tuple)):
             if value and all(_ID.match(str(one)) for one in value):
                 return self._t(f"{len(value)} 件", f"{len(value)} issues")
@@ -109,6 +120,8 @@ class Speaker:
             return known
         if _MOMENT.match(text):
             return self._when(text)
+        if _DAY.match(text):
+            return self._day(date.fromisoformat(text))
         if _ID.match(text):
             return self._t("编号 ", "no. ") + text[-6:]
         if text[:1] in "[{":
@@ -122,6 +135,8 @@ class Speaker:
         return names.units.get(text) or (names.place_name(text) if text in names.places else "")
 
     def _parsed(self, text: str) -> str:
-        """A list that was kept as text."""
-        said = re.findall(r'"([^"]+)"', text)
-        return self._listed(map(self._word, said)) if said else ""
+        """What was kept as JSON in one column."""
+        try:
+            return self._value(json.decode(text))
+        except DecodeError:
+            return text
