@@ -142,7 +142,7 @@ def _rendered(request: Request, reader: Reader, name: str, words: dict[str, Any]
     return _environment().get_template(name).render(
         reader=reader, t=reader.t, en=reader.en, actor=reader.actor, path=request.url.path, menu=items,
         within=menu.current(items, request.url.path),
-        when=said.when, day=said.day, left=said.left, ago=said.ago, pair=said.pair, back=_back_to(request),
+        when=said.when, day=said.day, month_name=said.month, left=said.left, ago=said.ago, pair=said.pair, back=_back_to(request),
         done=menu.DONE.get(done), **words,
     )  # fmt: skip
 
@@ -188,6 +188,11 @@ class _Said:
         if self._reader.en:
             return f"{value.day} {value:%b}" + (f" {value.year}" if other else "")
         return (f"{value.year}年" if other else "") + f"{value.month}月{value.day}日"
+
+    def month(self, value: str) -> str:
+        """A month that is named 2026-11."""
+        first = date.fromisoformat(f"{value}-01")
+        return f"{first:%b} {first.year}" if self._reader.en else f"{first.year}年{first.month}月"
 
     def left(self, due: datetime | None) -> str:
         """How long there still is, or how long it is late."""
