@@ -16,6 +16,7 @@ from liuti.doors.pages.doorway import holding
 from liuti.doors.pages.frame import PageRoute, directory, go, page, reader_of
 from liuti.doors.pages.sent import Sent, sent
 from liuti.flow.kernel import Actor, Refused
+from liuti.flow.table import FLOW
 from liuti.flow.words import ADMINS, Role
 from liuti.policy import PolicyError
 from liuti.store import audit, ledger, outbox, passes, people
@@ -188,7 +189,7 @@ async def letters(request: Request) -> Response:
     """Letters given up, by event and where they should have gone; never what they say."""
     await admin(request, Role.SYSADMIN)
     found = await office(request).engine.read(partial(outbox.dead, most=SHOWN))
-    return await page(request, "admin/letters.html", letters=found)
+    return await page(request, "admin/letters.html", letters=found, moves=FLOW.moves)
 
 
 async def revive(request: Request, letter: int) -> Response:
