@@ -75,6 +75,8 @@ async def offers(request: Request, issue: Issue, actor: Actor, facts: Facts, tri
             made += _answers(request, issue, actor, around, tried)
         elif name != "deny":
             made.append(_offer(request, issue, name, around, tried, inside=reader.official))
+            # Nobody is led to answer or settle an order there is none of.
+            made[-1].aside |= name in ("respond", "settle") and not issue.orders
             if facts.standing is not None and name == "publish":
                 _on(made[-1], facts.standing)
     return made
