@@ -232,7 +232,8 @@ async def book(request: Request) -> Response:
     asked = request.query_params
     read = partial(audit.page, subject=asked.get("subject", "")[:80], cursor=asked.get("cursor", "")[:20], limit=SHOWN)
     found = await office(request).engine.read(read)
-    speaker = Speaker(await reader_of(request), await directory(office(request)))
+    categories = {name: (one.zh, one.en) for name, one in office(request).desk.world().policy.categories.items()}
+    speaker = Speaker(await reader_of(request), await directory(office(request)), categories)
     return await page(
         request,
         "admin/audit.html",

@@ -71,8 +71,8 @@ class Told(NamedTuple):
 class Speaker:
     """Says ids, moments and codes as this reader knows them."""
 
-    def __init__(self, reader: Reader, names: Directory) -> None:
-        self._t, self._names = reader.t, names
+    def __init__(self, reader: Reader, names: Directory, categories: Mapping[str, tuple[str, str]]) -> None:
+        self._t, self._names, self._words = reader.t, names, (*WORDS, categories)
         self._when: Callable[[str], str] = str
         self._day: Callable[[date], str] = str
 
@@ -115,7 +115,7 @@ class Speaker:
         return self._t("、", ", ").join(some) + rest
 
     def _word(self, text: str) -> str:
-        known = self._named(text) or next((self._t(*words[text]) for words in WORDS if text and text in words), "")
+        known = self._named(text) or next((self._t(*words[text]) for words in self._words if text and text in words), "")
         if known:
             return known
         if _MOMENT.match(text):

@@ -67,6 +67,10 @@ def items(reader: Reader) -> list[Item]:
 
 
 def current(found: list[Item], path: str) -> str:
-    """The address of the item this page belongs to: its own, else the nearest one above it; empty where there is none."""
-    above = [one.href for one in found if path == one.href or path.startswith(one.href + "/")]
+    """The address of the item this page belongs to: its own, else the nearest one above it; empty where there is none.
+
+    One issue is not below the public ones: it may be the reader's own, which nobody else finds there.
+    """
+    below = "" if path.startswith("/issues/") else path
+    above = [one.href for one in found if path == one.href or below.startswith(one.href + "/")]
     return max(above, key=len, default="")

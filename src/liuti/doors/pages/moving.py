@@ -24,6 +24,11 @@ ASIDE = frozenset({
 })  # fmt: skip
 """What is done now and then: shown below what the step is waiting for."""
 
+TO_CITIZENS = {
+    "attach": ("补充照片或文件", "add photos or files"), "urge": ("催一催", "ask how it is going"), "withdraw": ("撤回这件题", "withdraw it"),
+}  # fmt: skip
+"""What people at home call these; at work each goes by the name the flow gives it."""
+
 DONE |= {f"did_{name}": (f"已办理:{move.zh}。", f"Done: {move.en}.") for name, move in FLOW.moves.items()}
 DONE |= {"did_grant": ("已同意。", "Granted."), "did_deny": ("已退回申请。", "Denied.")}
 
@@ -98,7 +103,8 @@ async def answers(request: Request, issue: Issue, actor: Actor) -> list[Offer]:
 def _offer(request: Request, issue: Issue, name: str, around: Around, tried: Tried | None, *, inside: bool) -> Offer:
     move = FLOW.moves[name]
     leave = ("notice_version",) if inside else ("notice_version", "on_behalf", "consent")
-    offer = offer_of(request, name, move.zh, move.en, move.form, around, tried, leave)
+    zh, en = (move.zh, move.en) if inside else TO_CITIZENS.get(name, (move.zh, move.en))
+    offer = offer_of(request, name, zh, en, move.form, around, tried, leave)
     if "notice_version" in move.form.model_fields:
         offer.hidden["notice_version"] = around.policy.notice.version
     offer.action = f"/issues/{issue.id}/{name}"
