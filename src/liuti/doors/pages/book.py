@@ -115,7 +115,9 @@ class Speaker:
         return self._t("、", ", ").join(some) + rest
 
     def _word(self, text: str) -> str:
-        known = self._named(text) or next((self._t(*words[text]) for words in self._words if text and text in words), "")
+        known = self._named(text) or next(
+            (self._t(*words[text]) for words in self._words if text and text in words), ""
+        )
         if known:
             return known
         if _MOMENT.match(text):
