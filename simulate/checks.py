@@ -17,7 +17,7 @@ from liuti.flow.issue import Issue, Timer
 from liuti.flow.words import Clock as Name
 from liuti.store import ledger
 from liuti.store.act import STATE
-from liuti.store.tables import entries, issues, letters, ratings, units, voices
+from liuti.store.tables import entries, issues, letters, people, ratings, units, voices
 from simulate.clockwork import Clock, Wrong, copies, local, utc
 from simulate.hands import Killed
 from simulate.owed import Behind, Letter, Telling
@@ -86,16 +86,17 @@ def clocks(
     said = [dict(row) for row in conn.execute(select(voices)).mappings()]
     behind = Behind(said, every)
     supervisor = {row.id: row.supervisor or "" for row in conn.execute(select(units.c.id, units.c.supervisor))}
+    roles = {row.id: row.roles for row in conn.execute(select(people.c.id, people.c.roles))}
     policy = world.policy
     for story in told:
-        replay = Replay(tick, lambda text, category, danger: policy.urgency_of(text, category, danger).value)
+        replay = Replay(tick, lambda text, category, danger: policy.urgency_of(text, category, danger).value, roles)
         telling = Telling(story.issue.id, behind, supervisor)
         place = ""
         try:
             for row in story.rows:
                 place = f"{story.issue.id} #{row['version']} {row['move']}"
                 telling.feed(row, replay.clocks)
-                replay.feed(row)
+                replay.feed(row, telling.late)
                 story.states.append(_state(replay, telling, row, story.states))
         except (Wrong, KeyError, IndexError) as fault:
             found.fault("clocks", f"{place}: {type(fault).__name__} {fault}")

@@ -47,6 +47,8 @@ class Clock:
     pauses: list[tuple[datetime, datetime]] = field(default_factory=list)
     stopped: datetime | None = None
     rung: int = 0
+    urged: tuple[datetime, tuple[str, ...]] | None = None
+    """When it urged whom, until one of them acts on the issue."""
     extended: int = 0
     strikes: list[tuple[str, datetime]] = field(default_factory=list)
 
@@ -143,7 +145,8 @@ class Clockwork:
         return wt.used(start, due, policy()["ladder"]["warn_at"], of_office=length.endswith(("wd", "oh")))
 
     def next_rung(self, timer: Clock, since: datetime) -> datetime | None:
-        if timer.rung >= 3:
+        # What a direct issue is late by, SOLVE climbs for: both are due as one.
+        if timer.rung >= 3 or (timer.clock == "overall" and self.lane == "direct" and self.find("solve")):
             return None
         if timer.in_hours:
             return wt.due(since, wt.length(timer.length)) if timer.rung else timer.due

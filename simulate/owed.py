@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import json
 
-from simulate.clockwork import Clock
+from simulate.clockwork import Clock, policy
 
 Letter = tuple[str, int, str, str]
 """Issue, entry, event, recipient."""
@@ -42,8 +42,8 @@ LATE = {
     "ruling": "role:inspector", "callback": "role:caller", "appeal": "role:team", "evaluate": "role:caller",
     "supplement": "proposer", "plan": "leader", "hold": "leader", "review": "role:inspector role:team",
 }  # fmt: skip
-
-
+COUNTED = {"fail_check": "fails_to_interview", "redo": "redos"}
+"""So many of these propose an interview."""
 UNANSWERED = 2
 """So many orders without an answer from one addressee propose an interview."""
 
@@ -58,7 +58,9 @@ class Telling:
         self.units: dict[str, bool] = {}
         self.asks: dict[int, dict[str, Any]] = {}
         self.orders: dict[int, str] = {}
-        self.fails = 0
+        self._times = Counter[str]()
+        self.late: list[str] = []
+        """Whom the last entry said to be late."""
         self.letters: Counter[Letter] = Counter()
         self._row: Any = None
         self._clocks: list[Clock] = []
@@ -67,7 +69,7 @@ class Telling:
     def feed(self, row: Any, clocks: Sequence[Clock]) -> None:
         """The next entry; `clocks` as they stood before it."""
         self._clocks = [clock for clock in clocks if clock.stopped is None]
-        self._row, self._dispatched = row, []
+        self._row, self._dispatched, self.late = row, [], []
         if row["move"] == "withdraw" and row["to_step"] == row["from_step"]:
             self.proposer = self._behind.next(self.issue, self.proposer, row["at"])
         facts = json.decode(row["facts"])
@@ -171,13 +173,13 @@ class Telling:
             self._dispatch(form["unit"], lead=False)
         elif move == "send_back":
             self._ruled(facts["ruling"])
-        elif move == "fail_check":
-            self.fails += 1
-            if self.fails == 3:
-                self._tell("interview", "role:inspector", "role:principal")
         elif move == "escalate":
             self.orders[len(self.orders) + 1] = f"unit:{self.lead_unit}"
             self._tell("meeting", f"person:{self.leader}", f"voice:{self.proposer}")
+        elif move in COUNTED:
+            self._times[move] += 1
+            if self._times[move] == policy()["limits"][COUNTED[move]]:
+                self._tell("interview", "role:inspector", "role:principal")
         elif move == "order":
             number = facts["order"]
             self.orders[number] = form.get("to") or self.orders[number]
@@ -197,7 +199,7 @@ class Telling:
 
     def _late(self, move: str, facts: dict[str, Any]) -> None:
         clock, unit = facts["clock"], facts.get("unit", "")
-        late = self._responsible(clock, unit)
+        self.late = late = self._responsible(clock, unit)
         rung = facts.get("rung")
         self._tell(move, *late)
         if move == "overdue" and clock == "claim":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from simulate import working_time as wt
 from simulate.clockwork import ENDS, NEVER, Clock, Clockwork, Wrong, local, policy
 
 DO_ELSE = {"supplement": "lapse", "evaluate": "close", "hold": "resume"}
+NOBODY: Mapping[str, str] = {}
 HASTE = ("urgent", "basic", "general", "complex")
 # What a move starts and stops, besides the clocks of the step it leaves.
 STARTS = {
@@ -24,8 +25,10 @@ STARTS = {
 class Replay(Clockwork):
     """Feed it the entries of one issue, in order; `urgency_of` tells what words make urgent (that is no clock's matter)."""
 
-    def __init__(self, tick: timedelta, urgency_of: Callable[[str, str, bool], str]) -> None:
-        self.urgency_of = urgency_of
+    def __init__(
+        self, tick: timedelta, urgency_of: Callable[[str, str, bool], str], people: Mapping[str, str] = NOBODY
+    ) -> None:
+        self.urgency_of, self.people = urgency_of, people
         super().__init__(tick)
         self.lead_unit, self.wants_contact, self.has_result = "", True, False
         self.units: dict[str, bool] = {}
@@ -35,10 +38,13 @@ class Replay(Clockwork):
         self._ends_calling = True
         self._dispatched: list[str] = []
         self._after: list[Callable[[], None]] = []
+        self.late: tuple[str, ...] = ()
 
-    def feed(self, row: Any) -> None:
-        """The next entry."""
+    def feed(self, row: Any, late: Iterable[str] = ()) -> None:
+        """The next entry; `late`: whom it says to be late, where time urges."""
+        self.late = tuple(late)
         self._feed(row)
+        self._answers(row)
         for timer in self.clocks:
             # A clock that rested and runs on owes its moment anew: what passed meanwhile could not be kept before now.
             if timer.owed[0] != timer.next:
@@ -72,6 +78,27 @@ class Replay(Clockwork):
             self.start("ruling", unit=str(number))
         elif awaits == "team":
             self.start("appeal", unit=str(number))
+
+    def _answers(self, row: Any) -> None:
+        """An official who acts has answered what they were urged for."""
+        roles = self.people.get(row["actor"])
+        if roles is None:
+            return
+        held = set(roles.split(","))
+        names = {f"person:{row['actor']}", *(f"role:{role}" for role in held)}
+        if held & {"officer", "unit_head"}:
+            names.add(f"unit:{row['unit']}")
+        for timer in self.clocks:
+            if timer.urged is not None and names & set(timer.urged[1]):
+                timer.urged = None
+
+    def _press(self) -> None:
+        """Urged once more by somebody: whoever has not answered the first in time climbs at once."""
+        for timer in self.clocks:
+            if timer.running and timer.red and timer.urged is not None:
+                until = wt.due(timer.urged[0], wt.length(policy()["ladder"]["urge_reply"]))
+                if until <= self.now:
+                    timer.next = self.now
 
     # -- moves -----------------------------------------------------------------------------------------------------
 
@@ -266,18 +293,21 @@ class Replay(Clockwork):
         if timer.red or self.now < timer.due or timer.clock in DO_ELSE:
             self.faults.append(f"strike: #{row['version']} {timer.clock} is struck twice, or was not overdue")
         timer.warned, timer.red, timer.rung, timer.struck = True, True, 0, timer.struck or self.now
+        timer.urged = None
         timer.next = None if self.step in ENDS else self.next_rung(timer, self.now)
         if timer.clock == "claim":
             self.start("designate")
 
     def _urge(self, *, facts: Any, row: Any, **_: Any) -> None:
         if row["role"] != "clock":
+            self._press()
             return
         timer = self._struck(row, facts, "urge")
         if not timer.red or facts["rung"] != timer.rung + 1:
             self.faults.append(
                 f"ladder: #{row['version']} rung {facts['rung']} of {timer.clock} after rung {timer.rung}"
             )
+        timer.urged = None if timer.rung else (self.now, self.late)
         timer.rung += 1
         self.orders += timer.rung == 2
         timer.next = self.next_rung(timer, self.now)

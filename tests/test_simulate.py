@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from simulate.record import Played, Wanted
 from simulate.replay import Replay
 from simulate.verdict import Told
 
+SHANGHAI = timezone(timedelta(hours=8))
 SMALL = Wanted(issues=30, seed=3, workers=2, kills=3, tick=timedelta(hours=6), fails=100)
 
 
@@ -166,30 +168,28 @@ def test_who_asks_gets_the_year_they_asked_for() -> None:
     assert main.arguments([])[0] == Wanted()
 
 
-@pytest.mark.parametrize(("urged", "faults"), [("14:00", 0), ("15:00", 2)])
-def test_what_passed_while_a_clock_rested_is_owed_from_when_it_runs_on(urged: str, faults: int) -> None:
-    """Overdue on Monday; a result lay with the inspector when the urge was due on Tuesday, and was sent back at 13:21."""
-    day = "2026-01-26T"
-    clocked: dict[str, object] = {"clock": "overall", "due": ""}
-    story: tuple[tuple[str, str, str, str, dict[str, object]], ...] = (
-        (f"{day}11:00", "submit", "", "propose", {"danger": True}),
-        (f"{day}11:21", "accept_direct", "", "solve", {"unit": "u-16"}),
-        (f"{day}11:30", "sign", "u-16", "solve", {}),
-        (f"{day}11:31", "contact", "u-16", "solve", {"reached": True}),
-        (f"{day}13:00", "warn", "", "solve", {"clock": "overall"}),
-        (f"{day}13:00", "warn", "", "solve", {"clock": "solve"}),
-        (f"{day}14:00", "overdue", "", "solve", clocked),
-        (f"{day}14:00", "overdue", "", "solve", clocked | {"clock": "solve"}),
-        (f"{day}14:00", "urge", "", "solve", {"clock": "solve", "rung": 1}),
-        (f"{day}15:36", "submit_result", "", "supervise", {}),
-        ("2026-01-27T13:21", "fail_check", "", "solve", {}),
-        (f"2026-01-27T{urged}", "urge", "", "solve", {"clock": "overall", "rung": 1}),
-    )
-    replay = Replay(timedelta(hours=1), lambda _text, _category, _danger: "urgent")
-    for version, (at, move, unit, step, facts) in enumerate(story, start=1):
-        by = "clock" if move in ("warn", "overdue", "urge") else "somebody"
+@pytest.mark.parametrize(("hour", "faults"), [(14, 0), (15, 2)])
+def test_what_passed_while_a_clock_rested_is_owed_from_when_it_runs_on(hour: int, faults: int) -> None:
+    """Overdue in the evening; a result lay with the inspector when the urge was due at nine, and was sent back at 13:21."""
+    replay, numbers = Replay(timedelta(hours=1), lambda _text, _category, _danger: "general"), itertools.count(1)
+
+    def feed(at: datetime, move: str, step: str, by: str = "somebody", of: str = "", **facts: object) -> None:
         replay.feed({
-            "version": version, "at": datetime.fromisoformat(f"{at}+08:00"), "move": move, "unit": unit, "role": by,
-            "to_step": step, "facts": json.encode(facts).decode(), "words": None, "awaits": "",
+            "version": next(numbers), "at": at.replace(tzinfo=SHANGHAI), "move": move, "unit": of, "role": by,
+            "actor": by, "to_step": step, "facts": json.encode(facts).decode(), "words": None, "awaits": "",
         })  # fmt: skip
+
+    monday = datetime(2026, 1, 26, 11)  # noqa: DTZ001 - plain wall time, as the year's checks reckon
+    feed(monday, "submit", "propose")
+    feed(monday, "accept_direct", "solve", unit="u-16", urgency="general")
+    for move in ("sign", "contact"):
+        feed(monday, move, "solve", of="u-16")
+    while not (solve := replay.find("solve")) or not solve.red:
+        due = min((one for one in replay.clocks if one.next), key=lambda one: one.next or monday)
+        assert due.next is not None
+        feed(due.next, "overdue" if due.warned else "warn", "solve", "clock", clock=due.clock)
+    feed(solve.due + timedelta(hours=1), "submit_result", "supervise")
+    morning = solve.due.replace(hour=0, minute=0) + timedelta(days=1)
+    feed(morning + timedelta(hours=13, minutes=21), "fail_check", "solve")
+    feed(morning + timedelta(hours=hour), "urge", "solve", "clock", clock="solve", rung=1)
     assert len(replay.faults) == faults, replay.faults

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from liuti.flow.kernel import CLOCK
@@ -151,3 +152,15 @@ def test_a_check_that_fails_does_not_begin_a_second_ladder() -> None:
     story = at_work()
     worked_out(story.until(shanghai("2026-11-10 10:00"))).act("inspector_2", "fail_check")
     assert story.timer(Clock.SOLVE).next is not None and story.timer(Clock.OVERALL).next is None
+
+
+def test_who_was_urged_and_then_given_more_time_is_not_pressed() -> None:
+    story = urged_by_the_clock()
+    late = story.timer(Clock.SOLVE)
+    case_due = shanghai("2026-11-20 17:30")
+    story.issue.timers = tuple(
+        msgspec.structs.replace(t, due=case_due, red=False, next=case_due) if t is late else t
+        for t in story.issue.timers
+    )
+    story.until(shanghai("2026-11-12 10:00"), strike=False).act("inspector_2", "urge")
+    assert story.timer(Clock.SOLVE).next == case_due, "not late before its new time"

@@ -310,7 +310,8 @@ def press(case: Case) -> None:
     """A second urge: where the first has stayed unanswered longer than an answer may take, the next rung is due now."""
     calendar, reply = case.world.calendar, case.world.policy.ladder.urge_reply
     for timer in case.issue.timers:
-        if timer.running and timer.urged is not None and calendar.due(timer.urged.at, reply).at <= case.now:
+        # Red still: who was urged and then given more time is not late.
+        if timer.running and timer.red and timer.urged and calendar.due(timer.urged.at, reply).at <= case.now:
             swap(case, timer, replace(timer, next=case.now))
 
 
