@@ -45,7 +45,7 @@ def import_(
         if not 1 <= len(source) <= 64 or not source.isprintable():
             raise Refused("bad_source", 422, "来源须为 1-64 个可见字符。", "A source has 1-64 visible characters.")
         there = importer.columns_of(file)
-        chosen = importer.parse_map(columns) if columns else legacy.guess(there)
+        chosen = importer.parse_map(columns) if columns else importer.guess(there, legacy.FIELDS)
         ERR.print(importer.columns_shown(chosen, there))
         settings = database(database_url)
         bad_path = bad or file.with_name(file.name + ".bad.csv")

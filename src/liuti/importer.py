@@ -53,6 +53,8 @@ FIELDS: dict[str, Sequence[str]] = {
 }  # fmt: skip
 """What a column may be mapped to, with the headings it is recognised by; the last five only when a map names them:
 their words differ from system to system, and an address may be the matter's or the person's."""
+NEEDED = (("text", "title"),)
+"""Of each of these one at least."""
 KINDS = {
     "咨询": "consult", "求助": "help", "投诉": "complaint", "建议": "suggestion", "表扬": "praise", "感谢": "praise",
     "举报": "tip_off",
@@ -182,11 +184,11 @@ def columns_of(path: Path) -> tuple[str, ...]:
         return sheet.names
 
 
-def guess(names: Sequence[str]) -> dict[str, str]:
+def guess(names: Sequence[str], fields: Mapping[str, Sequence[str]] = FIELDS) -> dict[str, str]:
     """Which columns serve which fields, by their headings in Chinese or English; the better-known heading wins."""
     plain = {re.sub(r"[\s_\-:：]+", "", name).lower(): name for name in reversed(names)}
     found: dict[str, str] = {}
-    for field, headings in FIELDS.items():
+    for field, headings in fields.items():
         if heading := next((plain[h] for h in headings if h in plain), None):
             found[field] = heading
     return found
@@ -200,24 +202,26 @@ def parse_map(words: str) -> dict[str, str]:
     return {left.strip(): right.strip() for left, _, right in pairs}
 
 
-def placed(names: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]:
-    """Where each mapped field stands in a row; SheetUnfit names what there is when the map asks for something else."""
+def placed(
+    names: Sequence[str], columns: Mapping[str, str], fields: Iterable[str] = tuple(FIELDS),
+    needed: Iterable[Sequence[str]] = NEEDED, option: str = "--map",
+) -> dict[str, int]:  # fmt: skip
+    """Where each mapped field stands in a row. SheetUnfit names what there is when the map asks for something else, or
+    when of one of the `needed` groups no field is mapped, with the `option` that says it."""
     there = "、".join(names), ", ".join(names)
-    if unknown := [field for field in columns if field not in FIELDS]:
-        fields = ", ".join(FIELDS)
-        raise SheetUnfit(
-            f"没有字段 {unknown[0]};可用字段:{fields}", f"there is no field {unknown[0]}; fields: {fields}"
-        )
+    if unknown := [field for field in columns if field not in fields]:
+        known = ", ".join(fields)
+        raise SheetUnfit(f"没有字段 {unknown[0]};可用字段:{known}", f"there is no field {unknown[0]}; fields: {known}")
     for column in columns.values():
         if names.count(column) != 1:
             zh, en = (
                 ("没有", "there is no column") if column not in names else ("有不止一个", "there are several columns")
             )
             raise SheetUnfit(f"文件里{zh}「{column}」列;有这些列:{there[0]}", f"{en} {column}; there are: {there[1]}")
-    if not {"text", "title"} & columns.keys():
+    if missing := [group[0] for group in needed if columns.keys().isdisjoint(group)]:
         raise SheetUnfit(
-            f"不知道哪一列是内容,请用 --map text=列名 指明;有这些列:{there[0]}",
-            f"which column is the text? Say --map text=COLUMN; there are: {there[1]}",
+            f"不知道哪一列是 {missing[0]},请用 {option} {missing[0]}=列名 指明;有这些列:{there[0]}",
+            f"which column is the {missing[0]}? Say {option} {missing[0]}=COLUMN; there are: {there[1]}",
         )
     return {field: names.index(column) for field, column in columns.items()}
 

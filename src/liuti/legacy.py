@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from liuti.flow.kernel import Refused
-from liuti.importer import digest_of, moment
+from liuti.importer import digest_of, moment, placed
 from liuti.sheets import Leftovers, Row, SheetUnfit, opened, text_of
 from liuti.store.claims import Legacy, Verdict
 
@@ -49,13 +48,6 @@ class Outcome:
     bad: int
 
 
-def guess(names: Sequence[str]) -> dict[str, str]:
-    """Which columns serve which fields, by their headings; the better-known heading wins."""
-    plain = {re.sub(r"[\s_\-:：]+", "", name).lower(): name for name in reversed(names)}
-    found = {field: next((plain[h] for h in headings if h in plain), None) for field, headings in FIELDS.items()}
-    return {field: column for field, column in found.items() if column is not None}
-
-
 def import_file(
     path: Path, bring_in: BringIn, *, columns: Mapping[str, str], zone: ZoneInfo, now: datetime, bad_path: Path,
     progress: Callable[[int, int | None], None] = lambda _done, _total: None,
@@ -68,7 +60,7 @@ def import_file(
         raise SheetUnfit("错误行文件不能就是导入文件", "the file of bad rows cannot be the file itself")
     counts: Counter[str] = Counter()
     with opened(path) as sheet:
-        places = placed(sheet.names, columns)
+        places = placed(sheet.names, columns, FIELDS, [(name,) for name in NEEDED])
         heading = ("bad_row", "bad_code", "bad_reason_zh", "bad_reason_en", *sheet.names)
         done = 0
         with Leftovers(bad_path, heading) as bad:
@@ -88,21 +80,6 @@ def import_file(
 
 def _answers(read: Sequence[Legacy | Refused], bring_in: BringIn) -> Iterator[Verdict]:
     return iter(bring_in([one for one in read if not isinstance(one, Refused)]))
-
-
-def placed(names: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]:
-    """Where each field stands in a row; SheetUnfit names the field that is unknown, or the column that is missing."""
-    there = "、".join(names)
-    if unknown := [field for field in columns if field not in FIELDS]:
-        known = ", ".join(FIELDS)
-        raise SheetUnfit(f"没有字段 {unknown[0]};可用字段:{known}", f"no field {unknown[0]}; fields: {known}")
-    for column in columns.values():
-        if names.count(column) != 1:
-            raise SheetUnfit(f"「{column}」应正好有一列;有这些列:{there}", f"one column {column}; there are: {there}")
-    if missing := [field for field in NEEDED if field not in columns]:
-        zh = f"不知道哪一列是 {missing[0]},请用 --map {missing[0]}=列名 指明;有这些列:{there}"
-        raise SheetUnfit(zh, f"which column is {missing[0]}? Say --map {missing[0]}=COLUMN; there are: {there}")
-    return {field: names.index(column) for field, column in columns.items()}
 
 
 def _read(row: Row, places: Mapping[str, int], zone: ZoneInfo, now: datetime) -> Legacy | Refused:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from liuti.flow.kernel import Refused
 from liuti.importer import FIELDS as IMPORTED
-from liuti.importer import ROUNDED, moment, parse_map
+from liuti.importer import ROUNDED, guess, moment, parse_map, placed
 from liuti.rank import categories, sketch, topics
 from liuti.rank.categories import Model, Trial
 from liuti.sheets import SheetUnfit, opened, text_of
@@ -109,34 +109,8 @@ def source(path: Path, columns: str | None, zone: str, now: datetime, until: dat
     with opened(path) as sheet:
         names = sheet.names
     asked = {ALSO.get(name, name): column for name, column in parse_map(columns or "").items()}
-    return Source(path, _placed(names, _guess(names) | asked), ZoneInfo(zone), now, until)
-
-
-def _guess(names: Sequence[str]) -> dict[str, str]:
-    plain = {re.sub(r"[\s_\-:：]+", "", name).lower(): name for name in reversed(names)}
-    known = {name: next((plain[h] for h in headings if h in plain), None) for name, headings in FIELDS.items()}
-    return {name: column for name, column in known.items() if column is not None}
-
-
-def _placed(names: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]:
-    there = "、".join(names), ", ".join(names)
-    if unknown := [name for name in columns if name not in FIELDS]:
-        fields = ", ".join(FIELDS)
-        raise SheetUnfit(
-            f"没有字段 {unknown[0]};可用字段:{fields}", f"there is no field {unknown[0]}; fields: {fields}"
-        )
-    for column in columns.values():
-        if names.count(column) != 1:
-            zh, en = (
-                ("没有", "there is no column") if column not in names else ("有不止一个", "there are several columns")
-            )
-            raise SheetUnfit(f"文件里{zh}「{column}」列;有这些列:{there[0]}", f"{en} {column}; there are: {there[1]}")
-    if not {"text", "title"} & columns.keys():
-        raise SheetUnfit(
-            f"不知道哪一列是内容,请用 --columns text=列名 指明;有这些列:{there[0]}",
-            f"which column is the text? Say --columns text=COLUMN; there are: {there[1]}",
-        )
-    return {name: names.index(column) for name, column in columns.items()}
+    places = placed(names, guess(names, FIELDS) | asked, FIELDS, option="--columns")
+    return Source(path, places, ZoneInfo(zone), now, until)
 
 
 # --- topics ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select
 
-from liuti import legacy
+from liuti import importer, legacy
 from liuti.flow.words import Role
 from liuti.legacy import Outcome
 from liuti.policy import default
@@ -40,7 +40,7 @@ async def bring_in(town: Town, path: Path, words: str, source: str = "legacy") -
             return legacy.import_file(
                 path,
                 lambda rows: engine.write(partial(claims.bring_in, source=source, rows=rows, by=by)),
-                columns=legacy.guess(legacy_names(words)), zone=SHANGHAI, now=now, bad_path=path.with_suffix(".bad.csv"),
+                columns=importer.guess(legacy_names(words), legacy.FIELDS), zone=SHANGHAI, now=now, bad_path=path.with_suffix(".bad.csv"),
             )  # fmt: skip
 
     return await asyncio.to_thread(run)
