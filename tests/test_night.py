@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr, ValidationError
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from structlog.testing import capture_logs
 
 from liuti.senders import Letter, NotSent, NotYet
 from liuti.settings import Settings, new_key, new_webhook_secret, settings_in_words
-from liuti.store import outbox
+from liuti.store import outbox, passes
 from liuti.store.tables import letters
+from liuti.store.tables import passes as passes_table
 from liuti.worker import run_worker
 from tests.doors.town import Town
 from tests.patience import PATIENCE, until
@@ -112,6 +114,29 @@ async def test_a_worker_by_its_settings_sends_mail_by_the_relay_they_name(
         async with asyncio.timeout(PATIENCE):
             await working
     assert server.taken[0].to == ["wang@post.example"]
+
+
+async def test_a_worker_drops_sessions_that_ended_longer_ago_than_the_log_is_kept(
+    town: Town, database_url: str, tmp_path: Path
+) -> None:
+    engine, kept = town.office.engine, timedelta(days=town.office.desk.world().policy.retention.access_log)
+    for ago in (kept + timedelta(hours=13), kept):
+        await engine.write(partial(passes.open_session, person_id="intake1", now=town.clock.now - ago))
+    settings = Settings(database_url=database_url, keys=town.office.settings.keys, files_dir=tmp_path)
+
+    async def sessions() -> int:
+        found = select(func.count()).where(passes_table.c.kind == "session")
+        return await engine.read(lambda conn: conn.execute(found).scalar_one())
+
+    assert await sessions() == 2
+    stop = asyncio.Event()
+    working = asyncio.create_task(run_worker(settings, stop, town.clock))
+    async with asyncio.timeout(PATIENCE):
+        while await sessions() == 2:  # noqa: ASYNC110 - the database tells nobody when it has changed
+            await asyncio.sleep(0.05)
+        stop.set()
+        await working
+    assert await sessions() == 1, "that one ended within the time"
 
 
 @pytest.mark.parametrize(

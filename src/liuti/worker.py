@@ -28,7 +28,7 @@ from liuti.post import Post
 from liuti.sampling import Sampling
 from liuti.senders import NotSent, NotYet, Sender
 from liuti.settings import Settings
-from liuti.store import codes, outbox, sweep
+from liuti.store import codes, outbox, passes, sweep
 from liuti.store.act import Desk
 from liuti.store.engine import open_engine
 from liuti.store.world import forget_amended
@@ -346,12 +346,15 @@ async def run_worker(settings: Settings, stop: asyncio.Event, now: Callable[[], 
         arranging, watching = Arranging(engine, desk.world), Watching(engine, desk.world)
         sampling = Sampling(engine, desk.world)
         forget: Chore = (lambda at: engine.write(partial(codes.forget, now=at)), 3600.0)
+        kept = timedelta(days=desk.world().policy.retention.access_log)
+        sign_out: Chore = (lambda at: engine.write(partial(passes.sweep_passes, before=at - kept)), 3600.0)
         chores = (
             (arranging.arrive, 2.0),
             (arranging.at_night, 300.0),
             (watching.at_night, 300.0),
             (sampling.at_night, 300.0),
             forget,
+            sign_out,
         )
         await Worker(desk, post, now, base_url=settings.base_url, worlds=worlds, chores=chores).run(stop)
     finally:
