@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from liuti.flow.calendar import Calendar, Due, Span, Unit
 from liuti.flow.issue import Issue, Timer, Urged
-from liuti.flow.standing import addressed
 from liuti.flow.words import CLOCK_STEP, ENDS, HASTE, PAUSING, Clock, Kind, Lane, Step, Urgency
 
 if TYPE_CHECKING:
@@ -299,10 +298,10 @@ def climb(case: Case, timer: Timer, late: Iterable[str]) -> int:
     return up.rung
 
 
-def answer(case: Case) -> None:
-    """Whoever was urged and now acts on the issue has answered."""
+def answer(case: Case, speaks_for: Callable[[str], bool]) -> None:
+    """Whoever was urged and now acts on the issue has answered; `speaks_for` says whether that is this actor."""
     for timer in case.issue.timers:
-        if timer.urged is not None and any(addressed(to, case.actor, case.issue) for to in timer.urged.to):
+        if timer.urged is not None and any(map(speaks_for, timer.urged.to)):
             swap(case, timer, replace(timer, urged=None))
 
 

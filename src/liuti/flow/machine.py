@@ -28,7 +28,7 @@ from liuti.flow.kernel import (
     parse,
     stale,
 )
-from liuti.flow.standing import stands
+from liuti.flow.standing import addressed, stands
 from liuti.flow.words import ADMINS, ENDS, OFFICIALS, STATE_NAMES, Relation, Role, Step
 
 
@@ -303,7 +303,7 @@ class Flow:
         issue.version = before.version + 1
         actor = case.actor
         if actor.roles and not actor.roles.isdisjoint(OFFICIALS):
-            clocks.answer(case)
+            clocks.answer(case, lambda to: addressed(to, actor, issue))
             if actor.id not in issue.took_part:
                 issue.took_part = (*issue.took_part, actor.id)
         return Decision(
