@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from liuti import policy as policies
+from liuti.calendars import notices, words_of
 from liuti.doors.deps import office, same_site
 from liuti.doors.hashing import Hashing
 from liuti.doors.pages.book import Speaker
@@ -179,7 +180,10 @@ async def add_notice(request: Request) -> Response:
 async def _calendar(request: Request, fault: str | None, words: str) -> Response:
     await admin(request, Role.SYSADMIN)
     years = sorted(office(request).desk.world().calendar.years)
-    return await page(request, "admin/calendar.html", 422 if fault else 200, years=years, fault=fault, words=words)
+    example = next((year, told) for year in (*reversed(years), notices()[-1].year) if (told := words_of(year)))
+    return await page(
+        request, "admin/calendar.html", 422 if fault else 200, years=years, fault=fault, words=words, example=example
+    )
 
 
 # -- letters and the ledger ----------------------------------------------------------------------------------------
