@@ -79,7 +79,6 @@ async def test_whoever_has_left_is_nobody_any_more(town: Engine) -> None:
     await town.write(lambda conn: conn.execute(update(units_table).values(active=False)))
     assert await town.read(partial(people.actor_of, person_id="zhou")) is None
     assert await town.read(partial(people.people_by_role, role=Role.OFFICER)) == []
-    assert await town.read(partial(people.people_of_unit, unit_id="water")) == []
     assert await town.read(partial(people.unit_of, unit_id="water")) is None
 
 
@@ -89,11 +88,10 @@ async def test_strangers_are_none(town: Engine) -> None:
     assert await town.read(partial(people.id_of, login="nobody")) is None
 
 
-async def test_people_are_found_by_a_whole_role_and_by_unit(town: Engine) -> None:
+async def test_people_are_found_by_a_whole_role(town: Engine) -> None:
     found = {role: [actor.id for actor in await town.read(partial(people.people_by_role, role=role))] for role in Role}
     held = {Role.LEADER: ["li"], Role.OFFICER: ["zhou"], Role.UNIT_HEAD: ["zhou"], Role.GRID_WORKER: ["wu"]}
     assert found == {role: [] for role in Role} | held | {Role.SECADMIN: ["sec"]}
-    assert [actor.id for actor in await town.read(partial(people.people_of_unit, unit_id="water"))] == ["new", "zhou"]
 
 
 async def test_an_underscore_in_a_role_matches_only_itself(town: Engine) -> None:

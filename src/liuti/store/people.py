@@ -202,9 +202,6 @@ _BY_ID = _PERSON.where(people.c.id == bindparam("person"))
 _BY_ROLE = _PERSON.where(
     (literal(",", String) + people.c.roles + ",").like(bindparam("role", type_=String), escape="\\")
 ).order_by(people.c.id)
-_BY_UNIT = _PERSON.where(people.c.unit_id == bindparam("unit")).order_by(people.c.id)
-
-
 def as_actor(row: Sequence[Any]) -> Actor:
     """The person of a row of `PERSON`, as the flow knows them."""
     person, roles, unit, level, post, name, tip_offs, former = row
@@ -221,11 +218,6 @@ def people_by_role(conn: Connection, role: Role) -> list[Actor]:
     """Every active person who holds the role, by id. Reads all people: for a letter's readers, not for every request."""
     pattern = f"%,{role.value},%".replace("_", "\\_")
     return [as_actor(row) for row in conn.execute(_BY_ROLE, {"role": pattern})]
-
-
-def people_of_unit(conn: Connection, unit_id: str) -> list[Actor]:
-    """Every active person of the unit, by id."""
-    return [as_actor(row) for row in conn.execute(_BY_UNIT, {"unit": unit_id})]
 
 
 def id_of(conn: Connection, login: str) -> str | None:
