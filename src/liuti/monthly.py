@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from msgspec import json
 
 from liuti.figures.cases import Case
@@ -23,6 +23,7 @@ from liuti.store import figures
 from liuti.store.engine import Engine, open_engine
 from liuti.store.figures import Frame
 from liuti.store.world import load_world
+from liuti.templating import templates
 
 PIECES = Path(__file__).parent / "monthly_pieces"
 DIMENSIONS = (
@@ -202,12 +203,6 @@ def _idle(by_leader: Figures, names: dict[str, str]) -> list[str]:
 
 @cache
 def _pieces() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(PIECES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = templates(PIECES)
     made.filters["percent"] = lambda share: f"{100 * share:.1f}%"
     return made

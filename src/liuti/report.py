@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from liuti.rank.factors import CRITERIA, ORIGIN_ZH
 from liuti.rank.panel import Place
 from liuti.rank.score import Score
 from liuti.rank.words import CRITERION_NAMES, FACTOR_ZH
 from liuti.store.household import hide_phones
+from liuti.templating import templates
 
 PIECES = Path(__file__).parent / "report_pieces"
 MONTHS = 24
@@ -159,13 +160,7 @@ def write(report: Report, path: Path) -> None:
 
 @cache
 def _pieces() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(PIECES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = templates(PIECES)
     made.filters |= {"short": _short, "plain": _plain, "figure": _figure}
     return made
 

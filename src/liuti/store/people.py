@@ -202,6 +202,8 @@ _BY_ID = _PERSON.where(people.c.id == bindparam("person"))
 _BY_ROLE = _PERSON.where(
     (literal(",", String) + people.c.roles + ",").like(bindparam("role", type_=String), escape="\\")
 ).order_by(people.c.id)
+
+
 def as_actor(row: Sequence[Any]) -> Actor:
     """The person of a row of `PERSON`, as the flow knows them."""
     person, roles, unit, level, post, name, tip_offs, former = row

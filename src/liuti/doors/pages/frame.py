@@ -16,7 +16,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from liuti.doors import problems
 from liuti.doors.deps import Office, office, who
@@ -26,6 +26,7 @@ from liuti.doors.pages.sent import Sent, held
 from liuti.flow.kernel import ANYONE, Actor, Refused
 from liuti.flow.words import ADMINS, CLOCK_NAMES, OFFICIALS, ROLE_NAMES, SIX, STATE_NAMES, STEP_NAMES
 from liuti.store.directory import Directory, read_directory
+from liuti.templating import templates
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 LANG, THEME, LARGE, DONE = "liuti_lang", "liuti_theme", "liuti_large", "liuti_done"
@@ -112,13 +113,7 @@ def look_of(request: Request, actor: Actor) -> Reader:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = templates(TEMPLATES)
     made.filters["unrequired"] = lambda one: replace(one, required=False)
     made.globals |= {
         "asset": address, "STATE_NAMES": STATE_NAMES, "STEP_NAMES": STEP_NAMES, "CLOCK_NAMES": CLOCK_NAMES,
