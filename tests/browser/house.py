@@ -46,14 +46,14 @@ def played(folder: Path) -> demo.Prepared:
 class House:
     """Server, clock and letter box. Not for two tests that write at once: each takes a copy of its own."""
 
-    def __init__(self, prepared: demo.Prepared, folder: Path) -> None:
+    def __init__(self, prepared: demo.Prepared, folder: Path, **settings: Any) -> None:
         self.clock = Clockwork(NOW)
         self.accounts: dict[str, Account] = {one.login: one for one in prepared.accounts}
         self.letters: list[Letter] = []
         """What has left the house, oldest first."""
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.base = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._settings = _moved(prepared.settings, folder, self.base)
+        self._settings = _moved(prepared.settings, folder, settings | {"base_url": self.base})
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
@@ -139,7 +139,7 @@ class _Box:
         self._keep(letter)
 
 
-def _moved(settings: Settings, folder: Path, base: str) -> Settings:
+def _moved(settings: Settings, folder: Path, more: dict[str, Any]) -> Settings:
     """The same district in another folder."""
     source = Path(settings.database_url.removeprefix("sqlite:///"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -147,6 +147,4 @@ def _moved(settings: Settings, folder: Path, base: str) -> Settings:
         shutil.copyfile(part, folder / part.name)
     files = folder / "files"
     shutil.copytree(settings.files_dir, files, dirs_exist_ok=True)
-    return settings.model_copy(
-        update={"database_url": f"sqlite:///{folder / source.name}", "files_dir": files, "base_url": base}
-    )
+    return settings.model_copy(update={"database_url": f"sqlite:///{folder / source.name}", "files_dir": files} | more)

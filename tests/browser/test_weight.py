@@ -16,6 +16,7 @@ from tests.doors.test_scenarios import statements
 from tests.patience import PATIENCE
 
 MOST_KB, MOST_KB_WITH_MAP = 120, 250
+"""A page with a map: test_map.py has one."""
 MOST_STATEMENTS, MOST_ON_AN_ISSUE = 4, 8
 PACKED = {"Accept": "text/html", "Accept-Encoding": "gzip"}
 LOADED = re.compile(r'(?:<link [^>]*?href|<script [^>]*?src|<img [^>]*?src)="([^"]+)"')
@@ -59,7 +60,7 @@ def test_a_citizens_pages_weigh_little(house: House, phone: httpx.Client) -> Non
     ):
         page, sent = fetched(phone, path)
         assert page.status_code == 200, path
-        if (kb := weight(phone, page, sent) / 1000) > (MOST_KB_WITH_MAP if "leaflet" in page.text else MOST_KB):
+        if (kb := weight(phone, page, sent) / 1000) > MOST_KB:
             heavy[path] = kb
     assert heavy == {}
 

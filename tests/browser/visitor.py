@@ -57,9 +57,11 @@ class Visitor:
 
     def __init__(
         self, browser: Browser, house: House, size: tuple[int, int] = DESKTOP, *, script: bool = True, lang: str = "zh-CN",
-        theme: Literal["light", "dark"] = "light", **more: Any,
+        theme: Literal["light", "dark"] = "light", beside: str = "", **more: Any,
     ) -> None:  # fmt: skip
+        """`beside`: where else pages may load from."""
         self.house, self.faults, self.refused = house, list[str](), False
+        self._known = (house.base, beside or house.base)
         self.context: BrowserContext = browser.new_context(
             base_url=house.base, viewport={"width": size[0], "height": size[1]}, java_script_enabled=script, locale=lang,
             color_scheme=theme, has_touch=size[0] < 500, is_mobile=size[0] < 500, **more,
@@ -76,7 +78,7 @@ class Visitor:
             self.faults.append(f"{message.type} at {self.page.url}: {message.text}")
 
     def _asked(self, request: Request) -> None:
-        if urlsplit(request.url).scheme in ("http", "https") and not request.url.startswith(self.house.base):
+        if urlsplit(request.url).scheme in ("http", "https") and not request.url.startswith(self._known):
             self.faults.append(f"fetched from elsewhere: {request.url}")
 
     def sign_in(self, login: str) -> None:
