@@ -9,6 +9,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from liuti.flow.propose import Submit
 from tests.doors.forms import forms
 from tests.doors.test_pages import browser
 from tests.doors.town import Town
@@ -172,6 +173,13 @@ async def test_what_people_write_is_shown_as_they_wrote_it_and_runs_nowhere(town
         assert "s7007e" not in text, page
     refused = await browser(town).post("/propose", data={"text": EVIL[:3], "place": EVIL, "contact.name": EVIL})
     assert "<script>alert" not in refused.text and "&lt;script&gt;alert(1)" in refused.text
+
+
+async def test_a_field_says_how_much_it_takes(town: Town) -> None:
+    page = (await browser(town).get("/propose")).text
+    limit = Submit.model_json_schema()["properties"]["text"]["maxLength"]
+    assert re.search(rf'<textarea id="text"[^>]* maxlength="{limit}"', page)
+    assert '="&#34;' not in page, "an attribute that was escaped twice says nothing"
 
 
 @pytest.mark.parametrize(("name", "body"), [("IMG_1.HEIC", b"\0\0\0\x18ftypheic"), ("a.jpg", b"MZ..."), ("b.jpg", b"")])
