@@ -53,7 +53,7 @@ class Telling:
 
     def __init__(self, issue: str, behind: Behind, supervisor: dict[str, str]) -> None:
         self.issue, self._behind, self._supervisor = issue, behind, supervisor
-        self.leader = self.lead_unit = self.step = ""
+        self.leader = self.lead_unit = self.step = self.lane = ""
         self.proposer = behind.first(issue)
         self.units: dict[str, bool] = {}
         self.asks: dict[int, dict[str, Any]] = {}
@@ -158,10 +158,10 @@ class Telling:
 
     def _effects(self, move: str, form: dict[str, Any], facts: dict[str, Any]) -> None:
         if move in ("accept_direct", "divert"):
-            self.leader = self._supervisor[form["unit"]]
+            self.lane, self.leader = "direct", self._supervisor[form["unit"]]
             self._dispatch(form["unit"], lead=True)
         elif move in ("claim", "designate"):
-            self.leader, self.lead_unit = facts["leader"], form["lead_unit"]
+            self.lane, self.leader, self.lead_unit = "topic", facts["leader"], form["lead_unit"]
         elif move == "handover":
             self.leader = form["leader"]
         elif move == "approve_plan":
@@ -187,7 +187,7 @@ class Telling:
 
     def _ruled(self, ruling: dict[str, str]) -> None:
         lead = self.units.pop(ruling["from"], True)
-        if lead:
+        if lead and self.lane == "direct":  # whoever claimed a matter answers for it whatever unit works on it
             self.leader = self._supervisor[ruling["to"]]
         if lead or ruling["to"] not in self.units:
             self._dispatch(ruling["to"], lead=lead)
