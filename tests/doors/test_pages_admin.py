@@ -114,7 +114,7 @@ async def test_the_book_is_read_in_words_and_names(town: Town) -> None:
     page = (await auditor.get("/admin/audit?subject=head_roads")).text
     assert "调整角色" in page and "承办人" in page and "单位负责人" in page
     english = (await auditor.get("/admin/audit?subject=head_roads&lang=en")).text
-    assert "changed roles" in english and ROLE_NAMES[Role.UNIT_HEAD][1] in english
+    assert "Changed roles" in english and ROLE_NAMES[Role.UNIT_HEAD][1] in english
     for code in ("set_roles", "unit_head", "T0", "{&#39;"):
         assert code not in page, code
 
