@@ -20,9 +20,13 @@ MOST_KB, MOST_KB_WITH_MAP = 120, 250
 MOST_STATEMENTS, MOST_ON_AN_ISSUE = 4, 8
 PACKED = {"Accept": "text/html", "Accept-Encoding": "gzip"}
 LOADED = re.compile(r'(?:<link [^>]*?href|<script [^>]*?src|<img [^>]*?src)="([^"]+)"')
-ALLOWED = {"desk-intake": 8, "leader": 5, "boards-rechecks": 5, "boards-leaders": 5, "desk-unit": 5}
+ALLOWED = {
+    "desk-intake": 8, "leader": 5, "boards-rechecks": 5, "boards-leaders": 5, "desk-unit": 5, "boards": 5,
+    "boards-overdue": 5,
+}  # fmt: skip
 """Pages that hold more than one list: the issue at hand in full beside the queue; claims, what waits and why it was
-selected; a sample with its seals and results; claims, legacy ones and links; two queues, each with its count."""
+selected; a sample with its seals and results; claims, legacy ones and links; two queues, each with its count; what is
+late, each clock's history and what was done about it, beside what it comes to by step, unit, grid and leader."""
 HEADERS = 400
 """About what the headers of one answer take."""
 
