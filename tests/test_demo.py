@@ -228,8 +228,8 @@ async def test_it_can_be_set_up_on_any_day(tmp_path: Path, now: datetime) -> Non
 async def test_it_is_quick(tmp_path: Path) -> None:
     start = time.process_time()
     await demo.prepare(tmp_path, NOW, 8000, QUIET)
-    # A newcomer waits for it: a few seconds here; the bound leaves room for a processor a quarter as fast.
-    assert time.process_time() - start < 30
+    # A newcomer waits for it: a few seconds of the processor here, and the rest is room for a slower one.
+    assert time.process_time() - start < 15
 
 
 def test_the_same_seed_tells_the_same_stories() -> None:
