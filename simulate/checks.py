@@ -18,11 +18,12 @@ from liuti.flow.words import Clock as Name
 from liuti.store import ledger
 from liuti.store.act import STATE
 from liuti.store.tables import entries, issues, letters, people, ratings, units, voices
-from simulate.clockwork import Clock, Wrong, copies, local, utc
+from simulate.clockwork import Clock, Wrong, copies
 from simulate.hands import Killed
 from simulate.owed import Behind, Letter, Telling
 from simulate.receiver import Delivery
 from simulate.replay import Replay
+from simulate.working_time import local, utc
 
 PAGE = 500
 SHOWN = 10
@@ -123,8 +124,9 @@ def _state(replay: Replay, telling: Telling, row: Any, before: list[Any]) -> Any
         refusal = facts["route"]
     timers = [
         SimpleNamespace(
-            clock=Name(c.clock), unit=c.unit, started=utc(c.started), due=utc(c.due), extended=c.extended,
-            paused=utc(c.paused), stopped=utc(c.stopped),
+            clock=Name(c.clock), unit=c.unit, started=utc(c.started), due=utc(c.due), length=c.length,
+            pauses=[(utc(since), utc(until)) for since, until in c.pauses], paused=c.paused and utc(c.paused),
+            stopped=c.stopped and utc(c.stopped),
         )
         for c in copies(replay.clocks)
     ]  # fmt: skip

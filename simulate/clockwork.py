@@ -5,14 +5,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from simulate import working_time as wt
+from simulate.working_time import local
 
-HERE = timedelta(hours=8)
 NEVER = datetime(1970, 1, 1)  # noqa: DTZ001 - plain wall time, as everything here
 ENDS = {"closed", "rejected", "merged", "withdrawn"}
 SIDE = {"supplement", "suspended", "merged"}
@@ -64,14 +64,6 @@ class Clock:
     @property
     def in_hours(self) -> bool:
         return self.length.endswith("h") and self.length not in ("until", "same_day")
-
-
-def local(at: datetime) -> datetime:
-    return (at.astimezone(UTC) + HERE).replace(tzinfo=None)
-
-
-def utc(at: datetime | None) -> datetime | None:
-    return None if at is None else (at - HERE).replace(tzinfo=UTC)
 
 
 class Wrong(Exception):  # noqa: N818 - what the ledger says cannot be

@@ -9,7 +9,8 @@ from typing import Any
 from msgspec import json
 
 from simulate import working_time as wt
-from simulate.clockwork import ENDS, NEVER, Clock, Clockwork, Wrong, local, policy
+from simulate.clockwork import ENDS, NEVER, Clock, Clockwork, Wrong, policy
+from simulate.working_time import local
 
 DO_ELSE = {"supplement": "lapse", "evaluate": "close", "hold": "resume"}
 NOBODY: Mapping[str, str] = {}

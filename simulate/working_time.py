@@ -6,15 +6,24 @@ All times here are plain wall times of the district (UTC+8 all year); docs/rules
 from __future__ import annotations
 
 import tomllib
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
 DAY = timedelta(days=1)
+HERE = timedelta(hours=8)
 OPENS, CLOSES = time(9), time(17, 30)
 FIRST, LAST = date(2025, 1, 1), date(2028, 12, 31)
 MICRO = timedelta(microseconds=1)
+
+
+def local(at: datetime) -> datetime:
+    return (at.astimezone(UTC) + HERE).replace(tzinfo=None)
+
+
+def utc(at: datetime) -> datetime:
+    return (at - HERE).replace(tzinfo=UTC)
 
 
 class Length(NamedTuple):

@@ -13,8 +13,10 @@ from typing import Any
 from msgspec import json
 from sqlalchemy import Connection, select
 
-from liuti.flow.issue import Issue
+from liuti.flow.issue import Issue, Timer
 from liuti.store.tables import entries, issues, ratings, voices
+from simulate import working_time as wt
+from simulate.working_time import local, utc
 from tests.figures.lives import Row, Told
 
 Counts = dict[tuple[str, str], list[float]]
@@ -104,15 +106,9 @@ def _results(rows: list[Row], state: Issue, start: datetime, end: datetime, coun
     clocks: dict[str, Any] = {timer.clock.value: timer for timer in state.timers}
     own, overall = clocks.get("solve", clocks["overall"]), clocks["overall"]
     due = own.due if state.lane != "topic" else min(own.due, overall.due)
-    first = own.due - timedelta(days=own.extended)
-    if own is not overall:
-        moves = [
-            row["facts"]["extended"] for row in rows if (row["facts"].get("extended") or {}).get("clock") == "solve"
-        ]
-        spans = (datetime.fromisoformat(m["to"]) - datetime.fromisoformat(m["from"]) for m in moves)
-        first = own.due - sum(spans, timedelta())
+    first = _unextended(own, rows)
     if state.lane == "topic":
-        first = min(first, overall.due - timedelta(days=overall.extended))
+        first = min(first, _unextended(overall, rows))
     done = None
     for row in rows:
         move = row["facts"].get("of", row["move"]) if row["move"] == "grant" else row["move"]
@@ -133,6 +129,24 @@ def _results(rows: list[Row], state: Issue, start: datetime, end: datetime, coun
         count("on_time", done is not None and done <= due)
         count("on_time_unextended", done is not None and done <= first)
         count("extended", state.extensions > 0)
+
+
+def _unextended(timer: Timer, rows: list[Row]) -> datetime:
+    """When it had been due, had nobody granted anything: from where it stood at the first grant, pause by pause."""
+    if timer.clock == "overall":
+        due, since = wt.due(local(timer.started), wt.length(timer.length)), timer.started
+    else:
+        ran = (row for row in rows if timer.started <= row["at"] and not (timer.stopped and timer.stopped < row["at"]))
+        grants = [row for row in ran if row["facts"].get("extended", {}).get("clock") == timer.clock]
+        if not grants:
+            return timer.due
+        due, since = local(datetime.fromisoformat(grants[0]["facts"]["extended"]["from"])), grants[0]["at"]
+    unit = {"until": "d", "same_day": "oh"}.get(timer.length) or wt.length(timer.length).unit
+    for began, ended in timer.pauses:
+        if ended > since and ended != timer.stopped:
+            due = wt.resumed(local(began), due, local(ended), unit)
+    # Made more urgent since, it is due by the shorter time, granted or not.
+    return min(utc(due), timer.due)
 
 
 def _units(rows: list[Row], state: Issue, start: datetime, end: datetime, count: Any) -> None:
