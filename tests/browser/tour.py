@@ -55,16 +55,22 @@ def routes_of(app: Any) -> Iterator[PageRoute]:
 
 
 def stops(house: House) -> list[Stop]:
-    """For each route one page of each kind of reader who finds it, the citizen's own among them."""
+    """Every page once: what several read alike as the first of them, an issue as each of those who work on it."""
+    found = dict[str, Stop]()
+    for stop in visits(house):
+        found.setdefault(stop.name, stop)
+    return list(found.values())
+
+
+def visits(house: House) -> list[Stop]:
+    """For each route one page of every reader who finds it, the citizen's own among them."""
     found = dict[tuple[str, str], Stop]()
     patterns = [one for one in routes_of(house.app) if "GET" in (one.methods or ())]
     for login in READERS:
         for route, path in _found_by(house, login, patterns):
             if route != ISSUE or login in AT_AN_ISSUE:
-                found.setdefault((route, login if route == ISSUE else ""), Stop(_name(route, login), path, login))
-    for stop in _of_citizens(house):
-        found[stop.name, "citizen"] = stop
-    return list(found.values())
+                found.setdefault((route, login), Stop(_name(route, login), path, login))
+    return [*found.values(), *_of_citizens(house)]
 
 
 def _name(route: str, login: str) -> str:

@@ -10,6 +10,7 @@ from liuti.flow.kernel import Actor
 from liuti.flow.words import Role
 from liuti.store import read, search
 from liuti.store.read import Wish
+from tests.doors.test_scenarios import statements
 from tests.doors.town import Town
 from tests.working import town
 
@@ -26,11 +27,27 @@ async def ids(town: Town, wish: Wish) -> set[str]:
 async def test_a_units_list_is_the_same_whether_it_has_little_or_much(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(read, "REMEMBERED", -1.0)
     led, _other = await town.direct(), await town.direct(unit="water")
     claimed = await town.claimed()
     assert await ids(town, Wish(unit="roads")) == {claimed, led}, "led without being sent yet, and sent"
     monkeypatch.setattr(read, "LITTLE", 0)
     assert await ids(town, Wish(unit="roads")) == {claimed, led}
+
+
+async def test_whether_a_unit_has_little_is_asked_once_in_a_while(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    led = await town.direct()
+    counted = []
+    for _ in range(2):
+        with statements() as heard:
+            assert await ids(town, Wish(unit="roads")) == {led}
+        counted.append(len(heard))
+    assert counted == [2, 1]
+    monkeypatch.setattr(read, "MOST_KNOWN", 1)
+    assert await ids(town, Wish(unit="no-such-unit")) == set()
+    with statements() as heard:
+        assert await ids(town, Wish(unit="roads")) == {led}
+    assert len(heard) == 2, "forgotten, when too many units were asked for"
 
 
 async def test_words_are_found_whether_rare_or_common(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:

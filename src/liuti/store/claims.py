@@ -136,17 +136,25 @@ def links_of(conn: Connection, leader: str = "", before: str = "", limit: int = 
     return list(conn.execute(found).mappings())
 
 
+_TARGETS = union_all(
+    *(
+        select(each.limit(MOST_TARGETS).subquery())
+        for each in (
+            select(literal("industry").label("kind"), links.c.id, links.c.name)
+            .where(links.c.kind == "project").order_by(links.c.name),
+            select(literal("livelihood").label("kind"), projects.c.id, projects.c.name)
+            .where(projects.c.struck_off_at.is_(None)).order_by(projects.c.name),
+        )
+    )
+).order_by("name")  # fmt: skip
+
+
 def targets(conn: Connection) -> dict[LinkKind, list[tuple[str, str]]]:
     """What a leader can be linked to, by id and name: industry projects, and livelihood projects not struck off."""
-    industry = (
-        select(links.c.id, links.c.name).where(links.c.kind == "project").order_by(links.c.name).limit(MOST_TARGETS)
-    )
-    open_ones = select(projects.c.id, projects.c.name).where(projects.c.struck_off_at.is_(None))
-    people_s = open_ones.order_by(projects.c.name).limit(MOST_TARGETS)
-    return {
-        "industry": [(row.id, row.name) for row in conn.execute(industry)],
-        "livelihood": [(row.id, row.name) for row in conn.execute(people_s)],
-    }
+    found: dict[LinkKind, list[tuple[str, str]]] = {"industry": [], "livelihood": []}
+    for row in conn.execute(_TARGETS):
+        found[row.kind].append((row.id, row.name))
+    return found
 
 
 # -- legacy claims -------------------------------------------------------------------------------------------------

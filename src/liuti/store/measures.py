@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -78,19 +77,5 @@ def listed(conn: Connection, actor: Actor, kind: str, before: str, limit: int) -
     return [dict(row) for row in conn.execute(found).mappings()]
 
 
-_DONE = (
-    select(measures.c.issue_id, measures.c.id, measures.c.kind, measures.c.done_at)
-    .where(measures.c.issue_id.in_(bindparam("ids", expanding=True)), measures.c.done_at.is_not(None))
-    .order_by(measures.c.id)
-)
-
-
-def done(conn: Connection, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """The ladder's upper rungs that were climbed on these issues: L3 held, L4 issued, L5 handed over."""
-    found: dict[str, list[dict[str, Any]]] = {one: [] for one in ids}
-    for row in conn.execute(_DONE, {"ids": list(ids)}).mappings() if ids else ():
-        found[row["issue_id"]].append({name: row[name] for name in ("id", "kind", "done_at")})
-    return found
-
-
 RUNGS = {"interview": 3, "bulletin": 4, "transfer": 5}
+"""The ladder's upper rungs, by what climbs them."""

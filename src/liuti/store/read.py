@@ -6,12 +6,15 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from msgspec import json
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Engine,
     RowMapping,
     String,
     bindparam,
@@ -145,16 +148,26 @@ LITTLE = 5_000
 """What a unit may have for its lists to begin with that; one with more comes by often enough among all the others."""
 
 
+REMEMBERED = 600.0
+"""Seconds for which it is not asked again whether a unit has little: either way finds the same rows."""
+MOST_KNOWN = 10_000
+_little: WeakKeyDictionary[Engine, dict[str, tuple[bool, float]]] = WeakKeyDictionary()
+
+
 def of_unit(conn: Connection, unit: str) -> ColumnElement[bool]:
     """What a unit leads or is sent to: as one set where that is little, else looked up row by row."""
     led = issues.alias("led")
     own = select(led.c.id).where(led.c.lead_unit == unit)
     sent = select(assignments.c.issue_id).where(assignments.c.unit_id == unit)
-    most = LITTLE + 1
-    some = union_all(*(select(each.limit(most).subquery()) for each in (own, sent))).subquery()
-    if conn.execute(select(func.count()).select_from(some)).scalar_one() > LITTLE:
-        return at_work(unit)
-    return issues.c.id.in_(union_all(own, sent))
+    known = _little.setdefault(conn.engine, {})
+    little, until = known.get(unit, (True, 0.0))
+    if until < monotonic():
+        some = union_all(*(select(each.limit(LITTLE + 1).subquery()) for each in (own, sent))).subquery()
+        little = conn.execute(select(func.count()).select_from(some)).scalar_one() <= LITTLE
+        if len(known) >= MOST_KNOWN:  # whoever asks may name units that are none
+            known.clear()
+        known[unit] = little, monotonic() + REMEMBERED
+    return issues.c.id.in_(union_all(own, sent)) if little else at_work(unit)
 
 
 def narrowed(conn: Connection, actor: Actor, wish: Wish) -> list[ColumnElement[bool]]:

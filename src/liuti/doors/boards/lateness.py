@@ -21,9 +21,6 @@ from liuti.store import boards, measures
 from liuti.store.boards import Late
 from liuti.store.read import Found
 
-Story = dict[str, list[dict[str, Any]]]
-"""By issue."""
-
 
 async def overdue(
     request: Request, step: Step | None = None, unit: Text = "", leader: Text = "", grid: Text = "",
@@ -40,17 +37,16 @@ async def overdue(
     # A clock warned by now is due within what is left of the longest one there is.
     until = now + timedelta(days=most) * (1 - ladder.warn_at) + timedelta(days=1)
 
-    def look(conn: Any) -> tuple[boards.Board, Story, Story, dict[str, dict[str, int]] | None]:
+    def look(conn: Any) -> tuple[boards.Board, dict[str, boards.Story], dict[str, dict[str, int]] | None]:
         page = boards.late(conn, actor, wish, now, until)
-        told = boards.told(conn, [one.issue.id for one in page.rows])
-        beside = measures.done(conn, [one.issue.id for one in page.rows])
-        return page, told, beside, boards.late_counts(conn, actor, wish, now) if counts else None
+        told = boards.stories(conn, [one.issue.id for one in page.rows])
+        return page, told, boards.late_counts(conn, actor, wish, now) if counts else None
 
-    page, told, beside, numbers = await here.engine.read(look)
+    page, told, numbers = await here.engine.read(look)
     watches = not actor.roles.isdisjoint(boards.WATCHERS)
     rows = [
-        _late_row(actor, one, told[one.issue.id], world, now) | _measured(one, beside[one.issue.id], watches, now)
-        for one in page.rows
+        _late_row(actor, one, story.lines, world, now) | _measured(one, story.measures, watches, now)
+        for one, story in ((one, told[one.issue.id]) for one in page.rows)
     ]
     body: dict[str, Any] = {"rows": rows, "cursor": page.cursor}
     return answer(body | ({"red": numbers} if numbers is not None else {}))

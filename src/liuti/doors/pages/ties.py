@@ -36,7 +36,7 @@ async def listed(request: Request) -> Response:
 
 
 async def _listed(request: Request, tried: Tried | None = None) -> Response:
-    """A leader's own; whoever inspects reads everybody's: four statements."""
+    """A leader's own; whoever inspects reads everybody's: three statements."""
     here, actor = office(request), (await reader_of(request)).actor
     admit(actor, *READS)
     watches = not actor.roles.isdisjoint(door.WATCHERS)

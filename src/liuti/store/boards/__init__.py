@@ -6,10 +6,10 @@ from liuti.store.boards.ordering import Ordered, orders, state_of
 from liuti.store.boards.outlying import MEASURE, OUTLYING, Tally, outliers
 from liuti.store.boards.pages import WATCHERS, Board
 from liuti.store.boards.passing import Rechecked, Struck, rechecks, struck_off
-from liuti.store.boards.stories import told
+from liuti.store.boards.stories import Story, stories, told
 from liuti.store.boards.waiting import at_step, unrated
 
 __all__ = [
-    "MEASURE", "OUTLYING", "WATCHERS", "Asked", "Board", "Late", "Ordered", "Rechecked", "Struck", "Tally", "alarm", "alarms", "at_step", "late",
-    "late_counts", "orders", "outliers", "rechecks", "requests", "state_of", "struck_off", "told", "unrated", "worst",
+    "MEASURE", "OUTLYING", "WATCHERS", "Asked", "Board", "Late", "Ordered", "Rechecked", "Story", "Struck", "Tally", "alarm", "alarms", "at_step", "late",
+    "late_counts", "orders", "outliers", "rechecks", "requests", "state_of", "stories", "struck_off", "told", "unrated", "worst",
 ]  # fmt: skip

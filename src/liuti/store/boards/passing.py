@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from msgspec import json
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, func, select, text
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, select, text
 
 from liuti.flow import sight
 from liuti.flow.kernel import Actor
@@ -110,16 +110,12 @@ _LIGHT = (
     .order_by(*_NEWEST)
     .limit(LOOKED)
 )  # fmt: skip
-_FINDINGS = (
-    select(entries.c.issue_id, entries.c.version, entries.c.actor, entries.c.at, entries.c.facts, entries.c.words)
-    .where(entries.c.issue_id.in_(bindparam("ids", expanding=True)), entries.c.move == "recheck")
+_LOOKS = (
+    select(entries.c.issue_id, entries.c.version, entries.c.move, entries.c.actor, entries.c.at, entries.c.facts,
+           entries.c.words)
+    .where(entries.c.issue_id.in_(bindparam("ids", expanding=True)), entries.c.move.in_(("pass_check", "recheck")))
     .order_by(entries.c.issue_id, entries.c.version)
-)
-_PASSES_OF = (
-    select(entries.c.issue_id, func.max(entries.c.version).label("last"))
-    .where(entries.c.issue_id.in_(bindparam("ids", expanding=True)), entries.c.move == "pass_check")
-    .group_by(entries.c.issue_id)
-)
+)  # fmt: skip
 
 
 def rechecks(
@@ -131,7 +127,7 @@ def rechecks(
     rows = conn.execute(_LIGHT.where(*before_entry(cursor)), {"since": since}).mappings().all()
     chosen = [row for row in rows if drawn(row["seal"])]
     ids = sorted({row["id"] for row in chosen})
-    findings, last = _findings(conn, ids), _last_passes(conn, ids)
+    findings, last = _looks(conn, ids)
     found = read.several(conn, ids)
     taken: list[Rechecked] = []
     for row in chosen:
@@ -154,18 +150,18 @@ def _state(one: Found, row: RowMapping, finding: dict[str, Any] | None, last: di
     return "waiting" if stands else "undone"
 
 
-def _findings(conn: Connection, ids: Sequence[str]) -> dict[tuple[str, int], dict[str, Any]]:
-    """By issue and the version of the pass it looked at."""
+def _looks(conn: Connection, ids: Sequence[str]) -> tuple[dict[tuple[str, int], dict[str, Any]], dict[str, int]]:
+    """Findings by issue and the version of the pass they looked at; and the last pass of each issue."""
     found: dict[tuple[str, int], dict[str, Any]] = {}
-    for row in conn.execute(_FINDINGS, {"ids": ids}).mappings() if ids else ():
+    last: dict[str, int] = {}
+    for row in conn.execute(_LOOKS, {"ids": ids}).mappings() if ids else ():
+        if row["move"] == "pass_check":
+            last[row["issue_id"]] = row["version"]
+            continue
         facts = json.decode(row["facts"])
         note = (json.decode(row["words"] or "null") or {}).get("note")
         found[row["issue_id"], facts["passed"]] = {
             "at": row["at"], "by": row["actor"], "agrees": facts["agrees"], "method": facts["method"], "note": note,
             "version": row["version"],
         }  # fmt: skip
-    return found
-
-
-def _last_passes(conn: Connection, ids: Sequence[str]) -> dict[str, int]:
-    return {row.issue_id: row.last for row in conn.execute(_PASSES_OF, {"ids": ids})} if ids else {}
+    return found, last

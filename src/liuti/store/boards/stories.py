@@ -1,14 +1,27 @@
-"""What the ledger says of the issues on a board: the entries that touched their clocks, or those of one move."""
+"""What happened to the issues on a board: the entries that touched their clocks and the measures taken, or one move's."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import json
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Label,
+    RowMapping,
+    Select,
+    bindparam,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
 
 from liuti.store.tables import entries, units
+from liuti.store.tables_boards import measures
 
 # What never starts, stops, pauses, extends or climbs a clock.
 _ASIDE = ("cosign", "attach", "vote", "sign_gate", "progress", "milestone", "finish", "declare_conflict")
@@ -32,15 +45,54 @@ def _told(condition: ColumnElement[bool]) -> Select[Any]:
     return found.where(numbered.c.back <= MOST_ENTRIES).order_by(numbered.c.issue_id, numbered.c.version)
 
 
-_OF_CLOCKS = _told(entries.c.move.not_in(_ASIDE))
 _OF_MOVES = {name: _told(entries.c.move == name) for name in ("fail_check", "rate")}
 
 
-def told(conn: Connection, ids: Sequence[str], move: str = "") -> dict[str, list[dict[str, Any]]]:
-    """Of each issue the entries that touched its clocks, or those of one move; one statement, 80 an issue at most."""
+def told(conn: Connection, ids: Sequence[str], move: str) -> dict[str, list[dict[str, Any]]]:
+    """Of each issue the entries of one move; one statement, 80 an issue at most."""
     found: dict[str, list[dict[str, Any]]] = {one: [] for one in ids}
-    if ids:
-        for row in conn.execute(_OF_MOVES[move] if move else _OF_CLOCKS, {"ids": list(ids)}).mappings():
-            plain = {"words": json.decode(row["words"] or "null"), "facts": json.decode(row["facts"])}
-            found[row["issue_id"]].append(dict(row) | plain)
+    for row in conn.execute(_OF_MOVES[move], {"ids": list(ids)}).mappings() if ids else ():
+        found[row["issue_id"]].append(_line(row))
+    return found
+
+
+def _line(row: RowMapping) -> dict[str, Any]:
+    return dict(row) | {"words": json.decode(row["words"] or "null"), "facts": json.decode(row["facts"])}
+
+
+# -- clocks --------------------------------------------------------------------------------------------------------
+
+
+class Story(NamedTuple):
+    """One issue's: what touched its clocks, and which of the ladder's upper rungs were climbed, both in their order."""
+
+    lines: list[dict[str, Any]]
+    measures: list[dict[str, Any]]
+
+
+_OF_CLOCKS = _told(entries.c.move.not_in(_ASIDE))
+
+
+def _measure(name: str) -> Label[Any]:
+    """A measure as a row beside the entries: version 0, which no entry has."""
+    there = {"version": literal(0), "move": measures.c.kind, "at": measures.c.done_at, "seal": measures.c.id}
+    return there.get(name, null()).label(name) if name != "issue_id" else measures.c.issue_id.label(name)
+
+
+_MEASURES = select(*(_measure(column.name) for column in _OF_CLOCKS.selected_columns)).where(
+    measures.c.issue_id.in_(bindparam("ids", expanding=True)), measures.c.done_at.is_not(None)
+)
+_STORIES = union_all(_OF_CLOCKS.order_by(None), _MEASURES).order_by("issue_id", "version", "seal")
+
+
+def stories(conn: Connection, ids: Sequence[str]) -> dict[str, Story]:
+    """Of each issue the entries that touched its clocks, 80 at most, and the measures done on it: L3 held, L4 issued, L5
+    handed over. One statement."""
+    found = {one: Story([], []) for one in ids}
+    for row in conn.execute(_STORIES, {"ids": list(ids)}).mappings() if ids else ():
+        if row["version"]:
+            found[row["issue_id"]].lines.append(_line(row))
+        else:
+            done = {"id": row["seal"], "kind": row["move"], "done_at": row["at"]}
+            found[row["issue_id"]].measures.append(done)
     return found
