@@ -138,6 +138,14 @@ async def test_a_file_is_served_packed_and_for_good_under_its_mark(town: Town) -
         assert (await town.client.get(outside)).status_code == 404
 
 
+async def test_where_there_is_no_page_whoever_is_signed_in_stays_so(town: Town) -> None:
+    missing = await browser(town, "intake1").get("/no-such-page")
+    assert missing.status_code == 404 and "没有找到" in missing.text
+    assert 'action="/sign-out"' in missing.text and 'href="/desk/intake"' in missing.text
+    anyone = await browser(town).get("/no-such-page")
+    assert anyone.status_code == 404 and 'action="/sign-out"' not in anyone.text
+
+
 def test_a_point_stands_behind_the_words_of_a_place() -> None:
     assert with_point("东门3号", "31.23041,121.4737") == "东门3号 geo:31.23041,121.4737"
     assert with_point("东门3号 geo:1.0,2.0", "") == "东门3号 geo:1.0,2.0"

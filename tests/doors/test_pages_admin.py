@@ -6,12 +6,16 @@ import re
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
+from liuti import flow
 from liuti.doors.pages.book import ACTS
+from liuti.doors.pages.labels import ASKED, event_named
+from liuti.flow.table import FLOW
 from liuti.flow.words import ROLE_NAMES, Role
 from liuti.policy import default_words
 from liuti.store import audit, people
-from liuti.store.tables import entries
+from liuti.store.tables import entries, letters
 from tests.doors.test_pages import browser
 from tests.doors.town import Town
 
@@ -124,3 +128,31 @@ def test_every_act_of_the_book_has_words() -> None:
     acts = set(re.findall(r'(?:note|changed)\(\s*conn, (?:by|By\([^()]*\)), "(\w+)"', written))
     assert len(acts) > 15
     assert acts <= set(ACTS), acts - set(ACTS)
+
+
+TOLD = re.compile(r'tell\("([a-z._]+)"')
+
+
+async def test_a_letter_given_up_is_told_by_what_it_is_about_and_sent_again(town: Town) -> None:
+    issue = await town.submit(text="路灯不亮三天了。")
+    first = select(letters.c.id).where(letters.c.issue_id == issue).order_by(letters.c.id).limit(1).scalar_subquery()
+    given_up = update(letters).where(letters.c.id == first)
+    dead = given_up.values(dead_at=town.clock.now, next_at=None, tries=8, fault="Connection refused")
+    await town.office.engine.write(lambda conn: conn.execute(dead))
+    sysadmin = browser(town, "sysadmin")
+    page = await sysadmin.get("/admin/letters")
+    assert FLOW.moves["submit"].zh in page.text and "试了 8 次" in page.text and "Connection refused" in page.text
+    assert "路灯" not in page.text
+    again = re.search(r'action="(/admin/letters/\d+)"', page.text)
+    assert again is not None
+    await sysadmin.post(again[1])
+    assert "Connection refused" not in (await sysadmin.get("/admin/letters")).text
+
+
+def test_every_letter_there_can_be_has_a_name_in_both_languages() -> None:
+    source = "".join(one.read_text("utf-8") for one in Path(*flow.__path__).glob("*.py"))
+    told = {*TOLD.findall(source), *FLOW.moves, *(f"{move}.{what}" for move in FLOW.moves for what in ASKED)}
+    assert {"interview", "invite", "order.drafted"} <= told
+    for event in (*told, "alert.suspended"):
+        zh, en = event_named(event)
+        assert re.search("[\u4e00-\u9fff]", zh) and en and not re.search("[\u4e00-\u9fff]", en), event

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from traceback import format_tb
 from typing import Any
 
@@ -82,6 +83,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def plain(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        state = request.app.state
+        if getattr(state, "refusal", None) is not None and state.is_page(request):
+            with suppress(DatabaseFault):  # who is signed in stays so where no page is
+                await state.reader_of(request)
         zh, en = TITLES.get(error.status_code, ("请求有误", "Bad request"))
         response = answer(request, Refused(_code(error.status_code), error.status_code, f"{zh}。", f"{en}."))
         response.headers.update(error.headers or {})

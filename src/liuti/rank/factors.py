@@ -204,6 +204,10 @@ def concrete(subject: Subject) -> Factor:
     return _presumed("concrete", len(said.marks) / 5, raw, f"诉求写明{zh}", f"The message states {en}")
 
 
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def units(subject: Subject) -> Factor:
     """1→1, 2→.7, 3→.4, more→.1: units named by a person, else the table's usual number, else those in the text."""
     row, told = _table(subject), subject.said.departments
@@ -213,7 +217,7 @@ def units(subject: Subject) -> Factor:
     if not number:
         return _unknown("units", raw, "需要几个单位尚不清楚", "How many units it takes is not known")
     value = {1: 1.0, 2: 0.7, 3: 0.4}.get(number, 0.1)
-    return _presumed("units", value, raw, f"一般需 {number} 个单位办理", f"It usually takes {number} unit(s)")
+    return _presumed("units", value, raw, f"一般需 {number} 个单位办理", f"It usually takes {_many(number, 'unit')}")
 
 
 def days(subject: Subject) -> Factor:
@@ -252,7 +256,7 @@ def households(subject: Subject) -> Factor:
            "same_text": crowd.same_text}  # fmt: skip
     number = crowd.verified + crowd.unverified
     zh = f"{number} 户反映,其中 {crowd.verified} 户已核实"
-    en = f"Raised by {number} household(s), {crowd.verified} of them verified"
+    en = f"Raised by {_many(number, 'household')}, {crowd.verified} verified"
     if crowd.same_text:
         zh, en = f"{zh},同文批量诉求暂按一户计", f"{en}; copies of one text count as one until cleared"
     return _presumed("households", math.log(1 + h) / math.log(MANY), raw, zh, en)

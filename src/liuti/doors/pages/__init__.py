@@ -35,4 +35,4 @@ def install(app: FastAPI) -> None:
     """Hang every page, and have refusals that a browser reads answered as pages."""
     for room in ROOMS:
         app.include_router(room.router())
-    app.state.is_page, app.state.refusal = frame.is_page, frame.refusal
+    app.state.is_page, app.state.refusal, app.state.reader_of = frame.is_page, frame.refusal, frame.reader_of

@@ -15,9 +15,9 @@ from liuti.doors.hashing import Hashing
 from liuti.doors.pages.book import Speaker
 from liuti.doors.pages.doorway import holding
 from liuti.doors.pages.frame import PageRoute, directory, go, page, reader_of
+from liuti.doors.pages.labels import event_named
 from liuti.doors.pages.sent import Sent, sent
 from liuti.flow.kernel import Actor, Refused
-from liuti.flow.table import FLOW
 from liuti.flow.words import ADMINS, Role
 from liuti.policy import PolicyError
 from liuti.store import audit, ledger, outbox, passes, people
@@ -193,7 +193,7 @@ async def letters(request: Request) -> Response:
     """Letters given up, by event and where they should have gone; never what they say."""
     await admin(request, Role.SYSADMIN)
     found = await office(request).engine.read(partial(outbox.dead, most=SHOWN))
-    return await page(request, "admin/letters.html", letters=found, moves=FLOW.moves)
+    return await page(request, "admin/letters.html", letters=found, named=event_named)
 
 
 async def revive(request: Request, letter: int) -> Response:

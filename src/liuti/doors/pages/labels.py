@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from liuti.flow.table import FLOW
+
 
 class Label(NamedTuple):
     zh: str
@@ -168,3 +170,30 @@ LEVELS = {
 
 def label(form: str, field: str) -> Label:
     return LABELS.get(f"{form}.{field}") or LABELS.get(field) or Label(field, field)
+
+
+# -- letters, for whoever looks after them -------------------------------------------------------------------------
+
+EVENTS: dict[str, tuple[str, str]] = {
+    "invite": ("请评价", "invitation to rate"), "interview": ("建议约谈", "interview proposed"),
+    "order.drafted": ("督办单待签发", "order to be signed"), "designate.due": ("请指定领题人", "a leader to be designated"),
+    "recheck.disagreed": ("复核不一致", "a second look disagrees"), "alert": ("指标超限", "a rate past its limit"),
+    "meeting": ("请当面沟通", "a meeting in person"),
+}  # fmt: skip
+"""What no move is called by."""
+ASKED = {
+    "asked": ("待同意", "waiting for consent"), "granted": ("已同意", "granted"), "denied": ("未同意", "denied"),
+    "lapsed": ("已失效", "lapsed"),
+}  # fmt: skip
+
+
+def event_named(event: str) -> tuple[str, str]:
+    """What a letter is about, without a word of the matter itself."""
+    of, _, what = event.partition(".")
+    if (known := EVENTS.get(event) or EVENTS.get(of)) is not None:
+        return known
+    move = FLOW.moves[of]
+    if not what:
+        return move.zh, move.en
+    zh, en = ASKED[what]
+    return f"{move.zh}({zh})", f"{move.en}: {en}"
