@@ -136,17 +136,9 @@ def _serve(chosen: Settings, host: str, port: int, *, workers: int = 1, with_wor
 @app.command()
 def work(database_url: Url = None) -> None:
     """The worker: clocks strike, letters leave. Run as many as you like; Ctrl-C finishes what is in hand."""
-    from liuti import serving, worker
+    from liuti import serving
 
-    chosen = settings(database_url=database_url)
-    serving.speak_up(chosen)
-
-    async def run() -> None:
-        stop = asyncio.Event()
-        worker.stop_on_signals(stop)
-        await worker.run_worker(chosen, stop)
-
-    asyncio.run(run())
+    serving.alone(settings(database_url=database_url))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The server's processes: one with everything in it, or several that share the port."""
+"""The processes: a server with everything in it, several that share the port, or a worker alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from liuti.doors.app import make_app
 from liuti.settings import Settings
-from liuti.worker import run_worker
+from liuti.worker import run_worker, stop_on_signals
 
 GRACE = 8
 """Seconds a server told to stop waits for whoever is still sending: less than most supervisors wait before they kill."""
@@ -33,7 +33,7 @@ def app_from_environment() -> FastAPI:
     settings = Settings()
     speak_up(settings)
     app = make_app(settings)
-    _settle()
+    settle()
     return app
 
 
@@ -43,9 +43,23 @@ def here(settings: Settings, host: str, port: int, with_worker: bool) -> None:
     config = uvicorn.Config(
         make_app(settings), host=host, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE
     )
-    _settle()
+    settle()
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(_together(uvicorn.Server(config), settings, with_worker))
+
+
+def alone(settings: Settings) -> None:
+    """A worker without a server; returns when it was told to stop and has finished what was in hand."""
+    speak_up(settings)
+    settle()
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        stop_on_signals(stop)
+        await run_worker(settings, stop)
+
+    with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+        runner.run(run())
 
 
 async def _together(server: uvicorn.Server, settings: Settings, with_worker: bool) -> None:
@@ -73,8 +87,9 @@ def speak_up(settings: Settings) -> None:
     )
 
 
-def _settle() -> None:
-    """What is loaded by now stays for good: the collector need not walk it again and again, a tenth of a request."""
+def settle() -> None:
+    """What is loaded by now stays for good: the collector need not walk it again and again, which takes a tenth of a
+    request and a quarter of a strike."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
