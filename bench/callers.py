@@ -15,6 +15,7 @@ from sqlalchemy import Engine as CoreEngine
 from sqlalchemy import event
 
 from bench.story import OFFICER, PROGRESS, desk_on
+from liuti.serving import settle
 from liuti.store.act import Desk
 from liuti.store.engine import Engine, open_engine
 
@@ -103,4 +104,5 @@ async def _process() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(_process())  # the loop the server runs on
+    settle()
+    uvloop.run(_process())  # on the server's loop, and settled as a server is

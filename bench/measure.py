@@ -33,6 +33,7 @@ from bench.limits import Pgbench
 from bench.story import KEYS, MANY, PROGRESS, Stock, run, stocked, whole_walk
 from liuti.doors.app import make_app
 from liuti.flow.table import FLOW
+from liuti.serving import settle
 from liuti.settings import Settings
 from liuti.store import migrate
 from liuti.store.engine import open_engine
@@ -268,6 +269,7 @@ async def _analyze(url: str) -> None:
 
 
 def measure(folder: Path, pace: Pace, size: int) -> tuple[list[Line], str]:
+    settle()  # as every server and worker does
     lines = [decide(folder, pace), desk_act_sqlite(folder, pace)]
     with postgres(durable=True) as address:
         server_version = asyncio.run(_prepare(address))

@@ -16,7 +16,6 @@ from bench.copies import Original, Rows, kept, play, pour
 from bench.plays import START, Plays
 from bench.story import desk_on
 from liuti.senders import ConsoleSender
-from liuti.serving import settle
 from liuti.store import ledger, sweep
 from liuti.store.engine import Blocking, Engine, open_engine
 from liuti.store.sweep import BATCH
@@ -106,7 +105,6 @@ async def set_by_set(url: str, now: datetime, many: int) -> float:
 async def _swept(url: str) -> tuple[int, float, float, int]:
     """Everything due, batch after batch, as the worker does it: entries, seconds, CPU seconds, statements a batch."""
     engine = open_engine(url, pool=4)
-    settle()
     try:
         desk = desk_on(engine)
         worker = Worker(desk, ConsoleSender(lambda _line: None), lambda: FIRED)
