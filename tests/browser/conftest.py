@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from liuti.demo import Prepared
 from tests.browser.house import House, played
+from tests.browser.tour import Stop, each_page, visits
 from tests.browser.visitor import DESKTOP, MISSING, WANTED, Visitor, executable, launched
 
 
@@ -29,6 +30,18 @@ def house(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """One for all tests of a file; they leave it as they found it or do not mind each other."""
     with House(prepared, tmp_path_factory.mktemp("house")) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def toured(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> list[Stop]:
+    """Every page and each of its readers, found once: the addresses and passes are the same in every copy."""
+    with House(prepared, tmp_path_factory.mktemp("toured")) as opened:
+        return visits(opened)
+
+
+@pytest.fixture(scope="session")
+def tour(toured: list[Stop]) -> list[Stop]:
+    return each_page(toured)
 
 
 @pytest.fixture

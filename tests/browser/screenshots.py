@@ -10,7 +10,7 @@ from typing import Literal
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.house import House, played
-from tests.browser.tour import Stop, stops
+from tests.browser.tour import Stop, each_page, visits
 from tests.browser.visitor import DESKTOP, MISSING, PHONE, Visitor, executable, launched
 
 INTO = Path(__file__).parents[2] / "screenshots"
@@ -29,7 +29,7 @@ def main(names: list[str]) -> int:
         browser = launched(playwright, path)
         with House(played(Path(folder) / "demo"), Path(folder) / "house") as house:
             INTO.mkdir(exist_ok=True)
-            for stop in stops(house):
+            for stop in each_page(visits(house)):
                 if not names or any(name in stop.name for name in names):
                     made += pictures(browser, house, stop)
         browser.close()

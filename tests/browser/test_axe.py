@@ -10,12 +10,18 @@ import pytest
 
 from tests.browser.conftest import Arrive
 from tests.browser.house import House
-from tests.browser.tour import Stop, routes_of, stops
+from tests.browser.tour import Stop, routes_of
 from tests.browser.visitor import DESKTOP, PHONE, Visitor
 
 BUILD = Path(__file__).parents[2] / "build"
 AXE = BUILD / "axe.js"
 RUN = "async (only) => { const found = await axe.run(document, only ? {runOnly: only} : {}); return {violations: found.violations, incomplete: found.incomplete}; }"
+UNFOLD = """() => new Promise((done) => {
+  for (const one of document.querySelectorAll('details')) one.open = true;
+  setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)));  // until what opens has asked for its part
+})"""
+ALL_THERE = """() => !document.querySelector('.htmx-request')
+  && [...document.images].every((one) => one.complete || one.loading === 'lazy')"""
 DARK = "() => { const root = document.documentElement; root.dataset.theme = 'dark'; root.dataset.bsTheme = 'dark'; }"
 LOOKED_AT = {
     "color-contrast": "text in a box that scrolls, half of it out of sight: the same tokens as everywhere, at 4.5:1 or more",
@@ -29,11 +35,6 @@ NO_PAGE_OF_ITS_OWN = {
     "/topics/{topic}/messages": "a part of a topic's card", "/issues/{issue}/{move}": "leads back to the issue", "/receipts/{secret}": "keeps the receipt and leads to the issue",
     "/s/{token}": "asked of residents drawn by lot, where a district turns that on: the same parts as the rating page",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def tour(house: House) -> list[Stop]:
-    return stops(house)
 
 
 def test_the_tour_comes_by_every_page_there_is(house: House, tour: list[Stop]) -> None:
@@ -70,8 +71,8 @@ def looked_at(visitor: Visitor, stop: Stop, source: str) -> dict[str, Any]:
     visitor.keep(stop.cookies(visitor.house))
     answer = visitor.page.goto(stop.path)
     assert answer is not None and answer.status == 200, (stop, answer and answer.status)
-    visitor.page.evaluate("() => { for (const one of document.querySelectorAll('details')) one.open = true; }")
-    visitor.page.wait_for_load_state("networkidle")
+    visitor.page.evaluate(UNFOLD)
+    visitor.page.wait_for_function(ALL_THERE)
     visitor.page.evaluate(source)
     light = visitor.page.evaluate(RUN, None)
     visitor.page.evaluate(DARK)

@@ -11,7 +11,7 @@ from liuti.doors.pages.frame import typeset
 from liuti.flow.words import Step
 from tests.browser.conftest import Arrive
 from tests.browser.house import House
-from tests.browser.tour import Stop, rating_link, stops
+from tests.browser.tour import Stop, rating_link
 from tests.browser.visitor import Visitor, asked_whether_it_is_known
 
 ZOOMED: dict[str, Any] = {"size": (640, 450), "device_scale_factor": 2}
@@ -118,11 +118,6 @@ def test_a_citizen_joins_by_keys(arrive: Arrive, house: House) -> None:
     type_into(page, "手机号", "13800000056")
     press(page, "附议")
     expect(page.locator("main .note.fine")).to_be_visible()
-
-
-@pytest.fixture(scope="module")
-def tour(house: House) -> list[Stop]:
-    return stops(house)
 
 
 def test_tab_leads_to_everything_on_every_page_and_the_focus_stays_in_sight(arrive: Arrive, tour: list[Stop]) -> None:

@@ -83,6 +83,7 @@ def test_a_place_is_pointed_out_on_the_map_and_seen_again(chromium: Browser, map
     page.get_by_role("link", name="打开我的题").click()
     seen = page.locator(".map[data-shown]")
     expect(seen.locator(".leaflet-marker-icon")).to_have_count(1)
+    expect(seen.locator("img.leaflet-tile-loaded").first).to_be_visible()
     center = [float(part) for part in (seen.get_attribute("data-center") or "").split(",")]
     asked = [float(part) for part in CENTER.split(",")[:2]]
     assert 0 < abs(center[0] - asked[0]) < 0.02 and 0 < abs(center[1] - asked[1]) < 0.02, (

@@ -10,7 +10,7 @@ import pytest
 
 from liuti.flow.words import Step
 from tests.browser.house import House
-from tests.browser.tour import Stop, rating_link, visits
+from tests.browser.tour import Stop, rating_link
 from tests.doors.forms import forms
 from tests.doors.test_scenarios import statements
 from tests.patience import PATIENCE
@@ -70,9 +70,9 @@ def test_the_receipt_weighs_little(phone: httpx.Client) -> None:
     assert weight(phone, receipt, receipt.num_bytes_downloaded) / 1000 <= MOST_KB
 
 
-def test_no_page_asks_the_database_more_than_a_few_times(house: House) -> None:
+def test_no_page_asks_the_database_more_than_a_few_times(house: House, toured: list[Stop]) -> None:
     many = {}
-    for stop in visits(house):
+    for stop in toured:
         with httpx.Client(base_url=house.base, headers=PACKED, cookies=stop.cookies(house), timeout=PATIENCE) as reader:
             reader.get(stop.path)
             with statements() as heard:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import unescape
 from typing import Any
@@ -54,10 +54,10 @@ def routes_of(app: Any) -> Iterator[PageRoute]:
             yield from routes_of(getattr(one, "original_router", None))
 
 
-def stops(house: House) -> list[Stop]:
+def each_page(visits: Iterable[Stop]) -> list[Stop]:
     """Every page once: what several read alike as the first of them, an issue as each of those who work on it."""
     found = dict[str, Stop]()
-    for stop in visits(house):
+    for stop in visits:
         found.setdefault(stop.name, stop)
     return list(found.values())
 
