@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from liuti import __version__, replies
@@ -81,6 +82,30 @@ def _replies(settings: Settings) -> tuple[replies.Reply, ...]:
     return replies.default() if words is None else replies.load(words)
 
 
+@cache
+def _doors() -> tuple[APIRouter, ...]:
+    """Made once: they hold nothing of the server they hang in, and making them takes longer than most tests."""
+    rooms = (
+        moves,
+        api,
+        account,
+        audit,
+        codes,
+        figures,
+        rounds,
+        topics,
+        boards,
+        measures,
+        campaigns,
+        projects,
+        leaders,
+        plans,
+        residents,
+        teams,
+    )
+    return tuple(room.router() for room in rooms)
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -126,27 +151,8 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
     app.add_middleware(Hardened)
     app.add_middleware(metrics.Timed, times=times)
     problems.install(app)
-    for door in (
-        moves.router(),
-        api.router(),
-        account.router(),
-        audit.router(),
-        codes.router(),
-        figures.router(),
-        rounds.router(),
-        topics.router(),
-        boards.router(),
-        measures.router(),
-        campaigns.router(),
-        projects.router(),
-        leaders.router(),
-        plans.router(),
-        residents.router(),
-        teams.router(),
-        events.router(),
-        metrics.router(times, settings.metrics_token, settings.metrics_networks),
-        api.health(),
-    ):
+    told = metrics.router(times, settings.metrics_token, settings.metrics_networks)
+    for door in (*_doors(), events.router(), told, api.health()):
         app.include_router(door)
     pages.install(app)
     app.router.routes.insert(0, Straight())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from functools import cache
+
+from fastapi import APIRouter, FastAPI
 
 from liuti.doors.pages import (
     admin,
@@ -31,8 +33,13 @@ ROOMS = (
 """The issue's page comes last: its address takes any word for a move."""
 
 
+@cache
+def _routers() -> tuple[APIRouter, ...]:
+    return tuple(room.router() for room in ROOMS)
+
+
 def install(app: FastAPI) -> None:
     """Hang every page, and have refusals that a browser reads answered as pages."""
-    for room in ROOMS:
-        app.include_router(room.router())
+    for router in _routers():
+        app.include_router(router)
     app.state.is_page, app.state.refusal, app.state.reader_of = frame.is_page, frame.refusal, frame.reader_of
