@@ -44,11 +44,12 @@ async def overdue(
 
     page, told, numbers = await here.engine.read(look)
     watches = not actor.roles.isdisjoint(boards.WATCHERS)
-    rows = [
-        _late_row(actor, one, story.lines, world, now) | _measured(one, story.measures, watches, now)
-        for one, story in ((one, told[one.issue.id]) for one in page.rows)
-    ]
-    body: dict[str, Any] = {"rows": rows, "cursor": page.cursor}
+
+    def shown(one: Found) -> dict[str, Any]:
+        lines, done = told[one.issue.id]
+        return _late_row(actor, one, lines, world, now) | _measured(one, done, watches, now)
+
+    body: dict[str, Any] = {"rows": [shown(one) for one in page.rows], "cursor": page.cursor}
     return answer(body | ({"red": numbers} if numbers is not None else {}))
 
 

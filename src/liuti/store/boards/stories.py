@@ -9,7 +9,6 @@ from msgspec import json
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Label,
     RowMapping,
     Select,
     bindparam,
@@ -73,13 +72,12 @@ class Story(NamedTuple):
 _OF_CLOCKS = _told(entries.c.move.not_in(_ASIDE))
 
 
-def _measure(name: str) -> Label[Any]:
-    """A measure as a row beside the entries: version 0, which no entry has."""
-    there = {"version": literal(0), "move": measures.c.kind, "at": measures.c.done_at, "seal": measures.c.id}
-    return there.get(name, null()).label(name) if name != "issue_id" else measures.c.issue_id.label(name)
-
-
-_MEASURES = select(*(_measure(column.name) for column in _OF_CLOCKS.selected_columns)).where(
+# A measure as a row beside the entries: version 0, which no entry has.
+_AS_ENTRY: dict[str, ColumnElement[Any]] = {
+    "issue_id": measures.c.issue_id, "version": literal(0), "move": measures.c.kind, "at": measures.c.done_at,
+    "seal": measures.c.id,
+}  # fmt: skip
+_MEASURES = select(*(_AS_ENTRY.get(one.name, null()).label(one.name) for one in _OF_CLOCKS.selected_columns)).where(
     measures.c.issue_id.in_(bindparam("ids", expanding=True)), measures.c.done_at.is_not(None)
 )
 _STORIES = union_all(_OF_CLOCKS.order_by(None), _MEASURES).order_by("issue_id", "version", "seal")
