@@ -82,28 +82,15 @@ def _replies(settings: Settings) -> tuple[replies.Reply, ...]:
     return replies.default() if words is None else replies.load(words)
 
 
+ROOMS = (
+    moves, api, account, audit, codes, figures, rounds, topics, boards, measures, campaigns, projects, leaders, plans, residents, teams, events,
+)  # fmt: skip
+
+
 @cache
-def _doors() -> tuple[APIRouter, ...]:
+def _routers() -> tuple[APIRouter, ...]:
     """Made once: they hold nothing of the server they hang in, and making them takes longer than most tests."""
-    rooms = (
-        moves,
-        api,
-        account,
-        audit,
-        codes,
-        figures,
-        rounds,
-        topics,
-        boards,
-        measures,
-        campaigns,
-        projects,
-        leaders,
-        plans,
-        residents,
-        teams,
-    )
-    return tuple(room.router() for room in rooms)
+    return tuple(room.router() for room in ROOMS)
 
 
 def utc_now() -> datetime:
@@ -152,7 +139,7 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> FastA
     app.add_middleware(metrics.Timed, times=times)
     problems.install(app)
     told = metrics.router(times, settings.metrics_token, settings.metrics_networks)
-    for door in (*_doors(), events.router(), told, api.health()):
+    for door in (*_routers(), told, api.health()):
         app.include_router(door)
     pages.install(app)
     app.router.routes.insert(0, Straight())
